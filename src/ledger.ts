@@ -1,0 +1,39 @@
+/**
+ * The agent's books. Every record that was not delivered is in exactly one `lost` entry; the summary line, the metrics
+ * `sockflow.agent.*` and the tests read the same numbers from here.
+ */
+
+/** What the kernel side counted, in connections. Read from its per-CPU counters. */
+export interface KernelCounts {
+  opened: number;
+  closed: number;
+  live: number;
+  /** By reason, e.g. `ring_full`. */
+  lost: Readonly<Record<string, number>>;
+}
+
+export type Stage = 'kernel' | 'native' | 'capture' | 'correlate' | 'enrich' | 'export';
+
+export class Ledger {
+  /** Records decoded. */
+  received = 0;
+  /** Records accepted by the back end of each exporter, by the exporter's name. */
+  readonly sent = new Map<string, number>();
+  readonly #lost = new Map<string, { stage: Stage; reason: string; count: number }>();
+
+  /** Counts `count` records that will never be delivered; `reason` in snake_case, low cardinality. */
+  lose(stage: Stage, reason: string, count = 1): void {
+    const key = `${stage}/${reason}`;
+    const entry = this.#lost.get(key);
+    if (entry) entry.count += count;
+    else this.#lost.set(key, { stage, reason, count });
+  }
+
+  deliver(exporter: string, count: number): void {
+    this.sent.set(exporter, (this.sent.get(exporter) ?? 0) + count);
+  }
+
+  get lost(): readonly { stage: Stage; reason: string; count: number }[] {
+    return [...this.#lost.values()];
+  }
+}

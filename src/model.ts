@@ -1,0 +1,128 @@
+/**
+ * What the pipeline carries. `capture` makes these objects, `correlate` and `enrich` complete them, `export` only reads
+ * them. Times are UNIX nanoseconds (bigint), durations are seconds, sizes are bytes unless a name says otherwise.
+ */
+
+export type EventName = 'open' | 'update' | 'close' | 'failed' | 'retransmit' | 'reset';
+export type Transport = 'tcp' | 'udp';
+export type Role = 'client' | 'server' | 'unknown';
+
+/** Where the owner of a connection was learnt; see docs/decisions/0002-owner.md. */
+export type Attribution = 'open' | 'listener' | 'use' | 'release' | 'snapshot' | 'none';
+
+export type CloseReason =
+  | 'fin_local'
+  | 'fin_remote'
+  | 'reset_local'
+  | 'reset_remote'
+  | 'timeout'
+  | 'refused'
+  | 'unreachable'
+  | 'cancelled'
+  | 'idle'
+  | 'agent_stop';
+
+/** `error.type` of a connection; absent on success. */
+export type ErrorType =
+  | 'connection_refused'
+  | 'timed_out'
+  | 'host_unreachable'
+  | 'network_unreachable'
+  | 'address_not_available'
+  | 'address_in_use'
+  | 'permission_denied'
+  | 'connection_reset'
+  | 'connection_aborted'
+  | '_OTHER';
+
+/** A program that ran as one process: a new one after each exec. Described by the kernel at its first socket. */
+export interface Process {
+  /** Number the kernel side gave this description; unique while the agent runs. 0: nobody is known. */
+  readonly serial: number;
+  readonly pid: number;
+  /** When the process began (not when it exec'd). */
+  readonly startTime: bigint;
+  /** Absolute path as the process's own mount namespace shows it; undefined for kernel threads. */
+  readonly executablePath: string | undefined;
+  /** Last part of the path, else the kernel's 15-byte task name. */
+  readonly executableName: string;
+  readonly parentPid: number;
+  readonly parentExecutablePath: string | undefined;
+  readonly parentExecutableName: string | undefined;
+  readonly userId: number;
+  readonly groupId: number;
+  readonly parentUserId: number;
+  /** Pid inside its innermost pid namespace; equals `pid` outside containers. */
+  readonly namespacePid: number;
+  /** Paths of its cgroups, v2 first, then v1 controllers; for container look-ups. */
+  readonly cgroups: readonly string[];
+  // Completed by enrich/:
+  userName?: string;
+  groupName?: string;
+  parentUserName?: string;
+}
+
+/** One event of one connection. Counters are totals since the connection began. */
+export interface ConnectionRecord {
+  readonly event: EventName;
+  /** When it happened. */
+  readonly time: bigint;
+  /** When the connection began: SYN sent (client) or handshake complete (server). */
+  readonly startTime: bigint;
+  /** 16 hexadecimal digits; the same on both ends of a TCP connection. */
+  readonly id: string;
+  /** The kernel's socket cookie: unique per end on this host. */
+  readonly cookie: bigint;
+  readonly transport: Transport;
+  readonly networkType: 'ipv4' | 'ipv6';
+  readonly role: Role;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  /** Older than the agent. */
+  readonly preExisting: boolean;
+  /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
+  readonly state: string;
+  /** Inode number of the network namespace. */
+  readonly networkNamespace: number;
+  readonly attribution: Attribution;
+  /** Who owns the socket; undefined when attribution is `none`. */
+  process: Process | undefined;
+
+  /** Payload, without retransmissions. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Segments (TCP) or datagrams (UDP). */
+  readonly sentPackets: number;
+  readonly receivedPackets: number;
+  readonly retransmits: number;
+  /** Segments thought lost by the kernel at this moment. */
+  readonly lostSegments: number;
+  readonly reordering: number;
+  /** Client: SYN to SYN-ACK, seconds. Undefined on the server side and when no handshake was completed or seen. */
+  readonly handshakeDuration: number | undefined;
+  /** Seconds; undefined when never measured. */
+  readonly smoothedRtt: number | undefined;
+  readonly minRtt: number | undefined;
+  readonly rttVariation: number | undefined;
+  /** Seconds with data in flight, and of these held up by the peer's window or by the send buffer. */
+  readonly busyTime: number;
+  readonly receiveWindowLimitedTime: number;
+  readonly sendBufferLimitedTime: number;
+
+  // Completed by correlate/ (close and failed only):
+  closeReason?: CloseReason;
+  errorType?: ErrorType;
+  /** Since the last record of this connection; close and update only. */
+  deltas?: { sentBytes: number; receivedBytes: number; sentPackets: number; receivedPackets: number };
+}
+
+/** Where records go. One file each in export/, listed in export/index.ts. */
+export interface Exporter {
+  readonly name: string;
+  /** Takes records over; never throws, never blocks. What it can't keep it counts in the ledger. */
+  export(records: readonly ConnectionRecord[]): void;
+  /** Sends what is left until `deadline` (milliseconds, as Date.now()), then gives up and counts. Idempotent. */
+  shutdown(deadline: number): Promise<void>;
+}
