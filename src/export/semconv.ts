@@ -1,0 +1,457 @@
+/**
+ * Every name that sockflow emits, and how its value is read: one table for OTLP, JSON, the terminal and the docs.
+ * Conventions 1.45.0; what they don't have is under `sockflow.*`. The file is long because it is the table.
+ */
+import type { ConnectionRecord, EventName, Process } from '../model.ts';
+import { formatTime, hex16, hexTime, secondsBetween } from './time.ts';
+
+export const schemaUrl = 'https://opentelemetry.io/schemas/1.45.0';
+export const scopeName = 'sockflow';
+
+export type AttributeValue = string | number | boolean | readonly string[];
+export type AttributeType = 'string' | 'int' | 'double' | 'boolean' | 'string[]';
+
+/** One attribute of `Source`: its key, what it means, when it is there and how it is read. */
+export interface Attribute<Source> {
+  readonly key: string;
+  readonly type: AttributeType;
+  readonly description: string;
+  /** When it is present, in words. */
+  readonly when: string;
+  /** The value, or undefined when the attribute is absent. Never throws. */
+  readonly read: (source: Source) => AttributeValue | undefined;
+}
+
+/** The host and the agent on it: what every resource says. See host.ts. */
+export interface Host {
+  /** Content of /etc/machine-id; undefined when there is none. */
+  readonly id: string | undefined;
+  readonly name: string;
+  readonly agentVersion: string;
+}
+
+type Value = { string: string; int: number; double: number; boolean: boolean };
+
+/** Makes an attribute whose `read` the compiler checks against its type. */
+function define<Source, Type extends keyof Value>(
+  key: string,
+  type: Type,
+  description: string,
+  when: string,
+  read: (source: Source) => Value[Type] | undefined,
+): Attribute<Source> {
+  return { key, type, description, when, read };
+}
+
+// ---------------------------------------------------------------- resource
+
+/** Same on each resource of this agent. */
+export const hostAttributes: readonly Attribute<Host>[] = [
+  define('host.id', 'string', 'Machine id of the host', '/etc/machine-id is there', (host) => host.id),
+  define('host.name', 'string', 'Name of the host', 'always', (host) => host.name),
+  define('os.type', 'string', 'Operating system', 'always', () => 'linux'),
+  define('telemetry.distro.name', 'string', 'The agent', 'always', () => 'sockflow'),
+  define('telemetry.distro.version', 'string', 'Version of the agent', 'always', (host) => host.agentVersion),
+];
+
+/** `service.name` where nobody knows the process. */
+export const unknownService = 'unknown_service';
+
+/** The observed process. */
+export const resourceAttributes: readonly Attribute<Process>[] = [
+  define('service.name', 'string', 'Name of the executable', 'always', (process) => serviceName(process)),
+  define('process.pid', 'int', 'Process id', 'process known', (process) => process.pid),
+  define('process.creation.time', 'string', 'When the process began', 'process known', (process) =>
+    process.startTime > 0n ? formatTime(process.startTime) : undefined,
+  ),
+  define('process.executable.name', 'string', 'Last part of the path of the executable', 'process known', (process) =>
+    filled(process.executableName),
+  ),
+  define('process.executable.path', 'string', 'Path of the executable', 'not for kernel threads', (process) =>
+    filled(process.executablePath),
+  ),
+  define('process.parent_pid', 'int', 'Process id of the parent', 'process known', (process) => process.parentPid),
+  define('process.owner', 'string', 'Name of the user', 'user has a name', (process) => filled(process.userName)),
+  define('process.user.id', 'int', 'Effective user id', 'process known', (process) => process.userId),
+  define('process.user.name', 'string', 'Name of the effective user', 'user has a name', (process) =>
+    filled(process.userName),
+  ),
+  define('sockflow.process.group.id', 'int', 'Effective group id', 'process known', (process) => process.groupId),
+  define('sockflow.process.group.name', 'string', 'Name of the effective group', 'group has a name', (process) =>
+    filled(process.groupName),
+  ),
+  define(
+    'sockflow.process.parent.executable.name',
+    'string',
+    "Last part of the path of the parent's executable",
+    'parent known',
+    (process) => filled(process.parentExecutableName),
+  ),
+  define(
+    'sockflow.process.parent.executable.path',
+    'string',
+    "Path of the parent's executable",
+    'parent known and no kernel thread',
+    (process) => filled(process.parentExecutablePath),
+  ),
+  define('sockflow.process.parent.user.name', 'string', "Name of the parent's user", 'user has a name', (process) =>
+    filled(process.parentUserName),
+  ),
+];
+
+/** `service.name` of a process: on its resource, and as a metric attribute. */
+export function serviceName(process: Process | undefined): string {
+  return filled(process?.executableName) ?? unknownService;
+}
+
+function filled(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+// ---------------------------------------------------------------- log records
+
+/** Names of the events of a TCP connection. */
+export const eventNames: Readonly<Record<EventName, string>> = {
+  open: 'sockflow.connection.open',
+  update: 'sockflow.connection.update',
+  close: 'sockflow.connection.close',
+  failed: 'sockflow.connection.failed',
+  retransmit: 'sockflow.connection.retransmit',
+  reset: 'sockflow.connection.reset',
+};
+
+/** 9 (INFO), or 13 (WARN) for what failed or was reset. */
+export function severityNumber(record: ConnectionRecord): 9 | 13 {
+  return record.errorType !== undefined || record.event === 'failed' || record.event === 'reset' ? 13 : 9;
+}
+
+/** The conventional short name of a severity number. */
+export const severityText = { 9: 'INFO', 13: 'WARN' } as const;
+
+/** TCP states whose conventional name isn't the kernel's in lower case. */
+const conventionalStates: Readonly<Record<string, string>> = {
+  estab: 'established',
+  syn_recv: 'syn_received',
+  new_syn_recv: 'syn_received',
+  fin_wait1: 'fin_wait_1',
+  fin_wait2: 'fin_wait_2',
+  close: 'closed',
+};
+
+const roleLetter = { client: 'c', server: 's', unknown: 'u' } as const;
+const eventLetter = { open: 'o', update: 'u', close: 'c', failed: 'f', retransmit: 't', reset: 'r' } as const;
+
+/**
+ * The same record has the same uid, however often it is sent. The local port tells the two ends of a connection apart
+ * when both are on this host, are older than the agent (role unknown) and were read in the same snapshot.
+ */
+function recordUid(record: ConnectionRecord): string {
+  const kind = roleLetter[record.role] + eventLetter[record.event];
+  return record.id + kind + hexTime(record.time) + hex16(record.localPort);
+}
+
+export interface RecordAttributesOptions {
+  /** Inode number of the agent's network namespace: `sockflow.network.namespace` is left out for it. */
+  readonly ownNetworkNamespace: number;
+}
+
+const isClient = (record: ConnectionRecord) => record.role === 'client';
+const isServer = (record: ConnectionRecord) => record.role === 'server';
+const isUnknown = (record: ConnectionRecord) => record.role === 'unknown';
+const isTcp = (record: ConnectionRecord) => record.transport === 'tcp';
+const isSummary = (record: ConnectionRecord) => record.event === 'close' || record.event === 'update';
+
+const ROLE_KNOWN = 'role is client or server';
+const ROLE_UNKNOWN = 'role is unknown';
+const TCP_SUMMARY = 'close and update of TCP';
+const DELTA = 'close and update, from the second record of a connection on';
+
+/** The attributes of a log record, in the order in which they are written. */
+export function createRecordAttributes(options: RecordAttributesOptions): readonly Attribute<ConnectionRecord>[] {
+  return [...endpoints, ...connection, namespaceAttribute(options.ownNetworkNamespace), ...counters, ...tcp, uid];
+}
+
+const endpoints: readonly Attribute<ConnectionRecord>[] = [
+  define('network.transport', 'string', 'tcp or udp', 'always', (record) => record.transport),
+  define('network.type', 'string', 'ipv4 or ipv6', 'always', (record) => record.networkType),
+  define('network.local.address', 'string', 'IP address of this end', 'always', (record) => record.localAddress),
+  define('network.local.port', 'int', 'Port of this end', 'always', (record) => record.localPort),
+  define('network.peer.address', 'string', 'IP address of the other end', 'always', (record) => record.peerAddress),
+  define('network.peer.port', 'int', 'Port of the other end', 'always', (record) => record.peerPort),
+  define('client.address', 'string', 'Address of the end that began', ROLE_KNOWN, (record) =>
+    isClient(record) ? record.localAddress : isServer(record) ? record.peerAddress : undefined,
+  ),
+  define('client.port', 'int', 'Port of the end that began', ROLE_KNOWN, (record) =>
+    isClient(record) ? record.localPort : isServer(record) ? record.peerPort : undefined,
+  ),
+  define('server.address', 'string', 'Address of the end that accepted', ROLE_KNOWN, (record) =>
+    isClient(record) ? record.peerAddress : isServer(record) ? record.localAddress : undefined,
+  ),
+  define('server.port', 'int', 'Port of the end that accepted', ROLE_KNOWN, (record) =>
+    isClient(record) ? record.peerPort : isServer(record) ? record.localPort : undefined,
+  ),
+  define('source.address', 'string', 'Address of this end', ROLE_UNKNOWN, (record) =>
+    isUnknown(record) ? record.localAddress : undefined,
+  ),
+  define('source.port', 'int', 'Port of this end', ROLE_UNKNOWN, (record) =>
+    isUnknown(record) ? record.localPort : undefined,
+  ),
+  define('destination.address', 'string', 'Address of the other end', ROLE_UNKNOWN, (record) =>
+    isUnknown(record) ? record.peerAddress : undefined,
+  ),
+  define('destination.port', 'int', 'Port of the other end', ROLE_UNKNOWN, (record) =>
+    isUnknown(record) ? record.peerPort : undefined,
+  ),
+];
+
+const connection: readonly Attribute<ConnectionRecord>[] = [
+  define('network.connection.state', 'string', 'TCP state', 'update of TCP', (record) =>
+    record.event === 'update' && isTcp(record) ? (conventionalStates[record.state] ?? record.state) : undefined,
+  ),
+  define(
+    'error.type',
+    'string',
+    'How it failed; the same on both ends',
+    'failed or reset',
+    (record) => record.errorType,
+  ),
+  define('sockflow.connection.id', 'string', 'The same on both ends of a connection', 'always', (record) => record.id),
+  define('sockflow.connection.role', 'string', 'client, server or unknown', 'always', (record) => record.role),
+  define('sockflow.connection.pre_existing', 'boolean', 'Older than the agent', 'true only', (record) =>
+    record.preExisting ? true : undefined,
+  ),
+  define('sockflow.connection.start_time', 'string', 'When the connection began', 'always', (record) =>
+    formatTime(record.startTime),
+  ),
+  define(
+    'sockflow.connection.duration',
+    'double',
+    'Seconds since it began',
+    'not when older than the agent',
+    (record) => (record.preExisting ? undefined : secondsBetween(record.startTime, record.time)),
+  ),
+  define(
+    'sockflow.connection.close.reason',
+    'string',
+    'Who or what ended it: fin_local, fin_remote, reset_local, reset_remote, timeout, refused, unreachable, cancelled, idle, agent_stop',
+    'close and failed',
+    (record) => record.closeReason,
+  ),
+  define(
+    'sockflow.process.attribution',
+    'string',
+    'Where its owner was learnt',
+    'always',
+    (record) => record.attribution,
+  ),
+];
+
+function namespaceAttribute(own: number): Attribute<ConnectionRecord> {
+  const description = 'Inode number of the network namespace';
+  return define('sockflow.network.namespace', 'int', description, "not the agent's own", (record: ConnectionRecord) =>
+    record.networkNamespace === own ? undefined : record.networkNamespace,
+  );
+}
+
+const counters: readonly Attribute<ConnectionRecord>[] = [
+  define(
+    'sockflow.connection.sent.bytes',
+    'int',
+    'Payload sent, without retransmissions',
+    'always',
+    (record) => record.sentBytes,
+  ),
+  define('sockflow.connection.received.bytes', 'int', 'Payload received', 'always', (record) => record.receivedBytes),
+  define(
+    'sockflow.connection.sent.packets',
+    'int',
+    'Segments or datagrams sent',
+    'always',
+    (record) => record.sentPackets,
+  ),
+  define(
+    'sockflow.connection.received.packets',
+    'int',
+    'Segments or datagrams received',
+    'always',
+    (record) => record.receivedPackets,
+  ),
+  define('sockflow.connection.sent.bytes.delta', 'int', 'Since its last record', DELTA, (record) =>
+    isSummary(record) ? record.deltas?.sentBytes : undefined,
+  ),
+  define('sockflow.connection.received.bytes.delta', 'int', 'Since its last record', DELTA, (record) =>
+    isSummary(record) ? record.deltas?.receivedBytes : undefined,
+  ),
+  define('sockflow.connection.sent.packets.delta', 'int', 'Since its last record', DELTA, (record) =>
+    isSummary(record) ? record.deltas?.sentPackets : undefined,
+  ),
+  define('sockflow.connection.received.packets.delta', 'int', 'Since its last record', DELTA, (record) =>
+    isSummary(record) ? record.deltas?.receivedPackets : undefined,
+  ),
+];
+
+const tcp: readonly Attribute<ConnectionRecord>[] = [
+  define(
+    'sockflow.tcp.handshake.duration',
+    'double',
+    'SYN to SYN-ACK, seconds',
+    'client, completed and seen',
+    (record) => (isTcp(record) ? record.handshakeDuration : undefined),
+  ),
+  define('sockflow.tcp.rtt.smoothed', 'double', 'Smoothed round-trip time, seconds', 'TCP, when measured', (record) =>
+    isTcp(record) ? record.smoothedRtt : undefined,
+  ),
+  define('sockflow.tcp.rtt.min', 'double', 'Least round-trip time, seconds', 'TCP, when measured', (record) =>
+    isTcp(record) ? record.minRtt : undefined,
+  ),
+  define('sockflow.tcp.rtt.variation', 'double', 'Variation of it, seconds', 'TCP, when measured', (record) =>
+    isTcp(record) ? record.rttVariation : undefined,
+  ),
+  define('sockflow.tcp.retransmits', 'int', 'Segments sent again', 'TCP', (record) =>
+    isTcp(record) ? record.retransmits : undefined,
+  ),
+  define('sockflow.tcp.lost', 'int', 'Segments thought lost at this moment', 'TCP', (record) =>
+    isTcp(record) ? record.lostSegments : undefined,
+  ),
+  define('sockflow.tcp.reordering', 'int', 'Reordering degree', 'TCP', (record) =>
+    isTcp(record) ? record.reordering : undefined,
+  ),
+  define('sockflow.tcp.busy', 'double', 'Seconds with data in flight', TCP_SUMMARY, (record) =>
+    isTcp(record) && isSummary(record) ? record.busyTime : undefined,
+  ),
+  define(
+    'sockflow.tcp.limited.receive_window',
+    'double',
+    "Seconds held up by the peer's window",
+    TCP_SUMMARY,
+    (record) => (isTcp(record) && isSummary(record) ? record.receiveWindowLimitedTime : undefined),
+  ),
+  define('sockflow.tcp.limited.send_buffer', 'double', 'Seconds held up by the send buffer', TCP_SUMMARY, (record) =>
+    isTcp(record) && isSummary(record) ? record.sendBufferLimitedTime : undefined,
+  ),
+];
+
+const uid = define('log.record.uid', 'string', 'The same whenever this record is sent', 'always', recordUid);
+
+// ---------------------------------------------------------------- metrics
+
+export type Instrument = 'counter' | 'upDownCounter' | 'gauge' | 'histogram';
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly instrument: Instrument;
+  readonly unit: string;
+  readonly description: string;
+  /** Upper bounds of the buckets; histograms only. */
+  readonly bounds?: readonly number[];
+}
+
+/** Keys of metric attributes; a metric carries no pid, no ephemeral port and no peer address. */
+export const metricAttributeKeys = {
+  transport: 'network.transport',
+  networkType: 'network.type',
+  role: 'sockflow.connection.role',
+  serverPort: 'server.port',
+  service: 'service.name',
+  error: 'error.type',
+  direction: 'network.io.direction',
+  overflow: 'otel.metric.overflow',
+  stage: 'sockflow.agent.stage',
+  reason: 'sockflow.agent.reason',
+  exporter: 'sockflow.agent.exporter',
+} as const;
+
+/** The metrics of connections. */
+export const connectionMetrics = {
+  duration: {
+    name: 'sockflow.connection.duration',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'How long connections lasted, from their begin to their end.',
+    bounds: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
+  },
+  handshake: {
+    name: 'sockflow.tcp.handshake.duration',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'SYN to SYN-ACK, as the client sees it.',
+    bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  },
+  rtt: {
+    name: 'sockflow.tcp.rtt',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'Smoothed round-trip time when a connection is reported: at its end, and at each update.',
+    bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+  },
+  io: {
+    name: 'sockflow.connection.io',
+    instrument: 'counter',
+    unit: 'By',
+    description: 'Payload, without retransmissions.',
+  },
+  packets: {
+    name: 'sockflow.connection.packets',
+    instrument: 'counter',
+    unit: '{packet}',
+    description: 'TCP segments and UDP datagrams.',
+  },
+  retransmits: {
+    name: 'sockflow.tcp.retransmits',
+    instrument: 'counter',
+    unit: '{segment}',
+    description: 'Segments sent again.',
+  },
+  opened: {
+    name: 'sockflow.connection.opened',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Connections begun, failed attempts and those older than the agent included.',
+  },
+  closed: {
+    name: 'sockflow.connection.closed',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Connections that were established and ended.',
+  },
+  failed: {
+    name: 'sockflow.connection.failed',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Attempts that never became a connection.',
+  },
+  count: {
+    name: 'sockflow.connection.count',
+    instrument: 'upDownCounter',
+    unit: '{connection}',
+    description: 'Connections that live: opened − closed − failed.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+/** The metrics of the agent itself. */
+export const agentMetrics = {
+  received: {
+    name: 'sockflow.agent.received',
+    instrument: 'counter',
+    unit: '{record}',
+    description: 'Records that came from the kernel.',
+  },
+  lost: {
+    name: 'sockflow.agent.lost',
+    instrument: 'counter',
+    unit: '{record}',
+    description: 'Records that will never be delivered, each in exactly one stage and reason.',
+  },
+  sent: {
+    name: 'sockflow.agent.sent',
+    instrument: 'counter',
+    unit: '{record}',
+    description: 'Records that a back end accepted.',
+  },
+  queue: {
+    name: 'sockflow.agent.queue.size',
+    instrument: 'gauge',
+    unit: 'By',
+    description: 'Bytes that wait for a back end.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
