@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* A record of a connection, filled from its tcp_sock: the kernel's own counters, read once, nothing counted twice. */
+#ifndef SOCKFLOW_EMIT_H
+#define SOCKFLOW_EMIT_H
+
+#include "connection.h"
+#include "ring.h"
+
+static __always_inline __u64 mix(__u64 x) {
+  x ^= x >> 33;
+  x *= 0xff51afd7ed558ccdULL;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ULL;
+  return x ^ (x >> 33);
+}
+
+/*
+ * The same on both ends: made of the two initial sequence numbers (plus one), which follow from the counters at any
+ * time of the life. Smaller one first, so that no end has to know its role. A connect that never got an answer has no
+ * second number; its start time stands in.
+ */
+static __always_inline __u64 connection_id(const struct tcp_sock *tp, const struct connection *c) {
+  __u32 local = tp->snd_una - (__u32)tp->bytes_acked + (c->role == SF_ROLE_CLIENT);
+  __u32 remote = tp->rcv_nxt - (__u32)tp->bytes_received;
+  if (!(c->flags & SF_FLAG_ESTABLISHED)) return mix(c->start_ns ^ ((__u64)local << 32));
+  __u64 low = local < remote ? local : remote, high = local < remote ? remote : local;
+  return mix(high << 32 | low);
+}
+
+static __always_inline void fill_addresses(struct sf_connection *r, const struct tcp_sock *tp) {
+  const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  const __be32 *local = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32;
+  const __be32 *peer = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
+  __be32 *to_local = (__be32 *)r->local_address, *to_peer = (__be32 *)r->peer_address;
+
+  /* skc_num is 0 already at CLOSE, inet_sport still holds the port. */
+  r->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+  r->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+  r->netns = sk->__sk_common.skc_net.net->ns.inum;
+  if (sk->__sk_common.skc_family == AF_INET) {
+    r->family = 4;
+    to_local[0] = sk->__sk_common.skc_rcv_saddr;
+    to_peer[0] = sk->__sk_common.skc_daddr;
+  } else if (peer[0] == 0 && peer[1] == 0 && peer[2] == bpf_htonl(0xffff)) {
+    r->family = 4;
+    to_local[0] = local[3];
+    to_peer[0] = peer[3];
+  } else {
+    r->family = 6;
+    to_local[0] = local[0], to_local[1] = local[1], to_local[2] = local[2], to_local[3] = local[3];
+    to_peer[0] = peer[0], to_peer[1] = peer[1], to_peer[2] = peer[2], to_peer[3] = peer[3];
+  }
+}
+
+static __always_inline void fill_counters(struct sf_connection *r, const struct tcp_sock *tp) {
+  /* bytes_received counts the peer's FIN as one byte; SOCK_DONE is set exactly when it came. */
+  __u32 fin = !!(tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & SOCK_DONE_BIT);
+  r->sent_bytes = tp->bytes_sent - tp->bytes_retrans;
+  r->received_bytes = tp->bytes_received - fin;
+  r->sent_packets = tp->segs_out;
+  r->received_packets = tp->segs_in;
+  r->retransmits = tp->total_retrans;
+  r->lost = tp->lost;
+  r->reordering = tp->reordering;
+  r->rtt_us = tp->srtt_us >> 3;
+  r->rtt_variation_us = r->rtt_us ? tp->mdev_us >> 2 : 0;
+  r->rtt_min_us = tp->rtt_min.s[0].v == ~0U ? 0 : tp->rtt_min.s[0].v;
+  r->busy_jiffies = tp->chrono_stat[0];
+  r->receive_window_jiffies = tp->chrono_stat[1];
+  r->send_buffer_jiffies = tp->chrono_stat[2];
+  if (fin) r->flags |= SF_FLAG_PEER_FIN;
+}
+
+/* Returns false when the ring is full; the caller counts it, since it knows what that costs. */
+static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
+  const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+  if (!r) return false;
+
+  r->kind = SF_KIND_CONNECTION;
+  r->event = event;
+  r->length = sizeof(*r);
+  r->role = c->role;
+  r->attribution = c->attribution;
+  r->state = state;
+  r->time_ns = bpf_ktime_get_boot_ns();
+  r->start_ns = c->start_ns;
+  r->cookie = c->cookie;
+  r->id = connection_id(tp, c);
+  r->pid = c->pid;
+  r->process = c->process;
+  r->handshake_us = c->handshake_us;
+  r->error = sk->sk_err;
+  r->shutdown = sk->sk_shutdown;
+  r->flags = c->flags;
+  r->unused = 0;
+  fill_addresses(r, tp);
+  fill_counters(r, tp);
+  if (r->local_port) r->flags |= SF_FLAG_BOUND;
+  ring_submit(r);
+  return true;
+}
+
+#endif

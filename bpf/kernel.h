@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The kernel types we read, with the fields we read and no others: CO-RE moves each access to where the running kernel
+ * has the field, so a build needs no BTF of the build host. Also the one place for differences between kernels.
+ */
+#ifndef SOCKFLOW_KERNEL_H
+#define SOCKFLOW_KERNEL_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define PF_KTHREAD 0x00200000
+#define SOCK_DONE_BIT 2 /* sk_flags: the peer's FIN was received */
+
+enum tcp_state {
+  TCP_ESTABLISHED = 1,
+  TCP_SYN_SENT = 2,
+  TCP_SYN_RECV = 3,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LISTEN = 10,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  long counter;
+} atomic64_t;
+
+struct ns_common {
+  unsigned int inum;
+};
+struct net {
+  struct ns_common ns;
+};
+typedef struct {
+  struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+  union {
+    __u8 u6_addr8[16];
+    __be32 u6_addr32[4];
+  } in6_u;
+};
+
+struct sock_common {
+  union {
+    struct {
+      __be32 skc_daddr;
+      __be32 skc_rcv_saddr;
+    };
+  };
+  union {
+    struct {
+      __be16 skc_dport;
+      __u16 skc_num;
+    };
+  };
+  unsigned short skc_family;
+  volatile unsigned char skc_state;
+  possible_net_t skc_net;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+  atomic64_t skc_cookie;
+  union {
+    unsigned long skc_flags;
+  };
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  int sk_err;
+  __u16 sk_protocol;
+  __u8 sk_shutdown;
+};
+
+struct inet_sock {
+  struct sock sk;
+  __be16 inet_sport;
+};
+
+struct inet_connection_sock {
+  struct inet_sock icsk_inet;
+};
+
+struct minmax_sample {
+  __u32 t;
+  __u32 v;
+};
+struct minmax {
+  struct minmax_sample s[3];
+};
+
+struct tcp_sock {
+  struct inet_connection_sock inet_conn;
+  __u32 snd_una;
+  __u32 rcv_nxt;
+  __u64 bytes_sent;
+  __u64 bytes_retrans;
+  __u64 bytes_acked;
+  __u64 bytes_received;
+  __u32 segs_out;
+  __u32 segs_in;
+  __u32 total_retrans;
+  __u32 lost;
+  __u32 reordering;
+  __u32 srtt_us; /* eight times the value */
+  __u32 mdev_us; /* four times the value */
+  struct minmax rtt_min;
+  __u32 chrono_stat[3]; /* jiffies: busy, limited by the peer's window, limited by the send buffer */
+};
+
+struct qstr {
+  const unsigned char *name;
+};
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+};
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+struct file {
+  struct path f_path;
+};
+struct mm_struct {
+  struct file *exe_file;
+};
+
+typedef struct {
+  __u32 val;
+} kuid_t;
+typedef struct {
+  __u32 val;
+} kgid_t;
+struct cred {
+  kuid_t uid;
+  kgid_t gid;
+};
+
+struct upid {
+  int nr;
+};
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+struct kernfs_node {
+  struct kernfs_node *__parent; /* 6.15 and later (633488947ef6) */
+  const char *name;
+};
+struct kernfs_node___before_6_15 {
+  struct kernfs_node *parent;
+};
+struct cgroup {
+  struct kernfs_node *kn;
+};
+struct cgroup_subsys_state {
+  struct cgroup *cgroup;
+};
+struct css_set {
+  struct cgroup_subsys_state *subsys[12];
+  struct cgroup *dfl_cgrp;
+};
+enum cgroup_subsys_id { memory_cgrp_id = 4, pids_cgrp_id = 11 };
+
+struct task_struct {
+  unsigned int flags;
+  int pid;
+  int tgid;
+  __u64 start_boottime;
+  struct task_struct *real_parent;
+  struct task_struct *group_leader;
+  struct pid *thread_pid;
+  const struct cred *cred;
+  char comm[16];
+  struct mm_struct *mm;
+  struct css_set *cgroups;
+};
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+  __u64 session_id;
+  __u64 seq_num;
+};
+struct bpf_iter__bpf_map_elem {
+  struct bpf_iter_meta *meta;
+  struct bpf_map *map;
+  void *key;
+  void *value;
+};
+
+#pragma clang attribute pop
+
+/* 6.2 and later (a35b9af4ec2c): a checked, read-only view of any kernel pointer. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node) {
+  if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
+  return BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Whose connection it is. Never `current` in a state change other than SYN_SENT and LISTEN: elsewhere that is whoever
+ * the softirq interrupted. The owner is the last of: who listened, who used the socket, who released it.
+ * docs/decisions/0002-owner.md
+ */
+#ifndef SOCKFLOW_OWNER_H
+#define SOCKFLOW_OWNER_H
+
+#include "connection.h"
+#include "process.h"
+
+struct listener_key {
+  __u8 address[16];
+  __u32 netns;
+  __u16 port;
+  __u16 family;
+};
+
+struct listener {
+  __u32 pid;
+  __u32 process;
+  __u32 sockets;  /* more than one with SO_REUSEPORT */
+  __u32 several;  /* of different processes: the listener does not tell who accepts */
+};
+
+/* Inserted at LISTEN, deleted when the last socket of the address stops listening. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct listener_key);
+  __type(value, struct listener);
+} listeners SEC(".maps");
+
+static __always_inline void listener_address(struct listener_key *key, const struct sock *sk) {
+  key->netns = sk->__sk_common.skc_net.net->ns.inum;
+  key->port = sk->__sk_common.skc_num;
+  key->family = sk->__sk_common.skc_family;
+  if (key->family == AF_INET)
+    *(__be32 *)key->address = sk->__sk_common.skc_rcv_saddr;
+  else
+    __builtin_memcpy(key->address, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+}
+
+static __always_inline void listener_begin(const struct sock *sk) {
+  struct listener_key key = {};
+  listener_address(&key, sk);
+  __u32 process = current_process();
+  struct listener *other = bpf_map_lookup_elem(&listeners, &key);
+  if (other) {
+    __sync_fetch_and_add(&other->sockets, 1);
+    if (other->process != process) other->several = 1;
+    return;
+  }
+  struct listener fresh = {.pid = bpf_get_current_pid_tgid() >> 32, .process = process, .sockets = 1};
+  if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) count(SF_COUNT_DROPPED_LISTENERS);
+}
+
+/* At LISTEN to CLOSE skc_num may be 0 already: inet_sport still has the port. */
+static __always_inline void listener_end(const struct sock *sk, const struct tcp_sock *tp) {
+  struct listener_key key = {};
+  listener_address(&key, sk);
+  key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+  struct listener *listener = bpf_map_lookup_elem(&listeners, &key);
+  if (listener && __sync_fetch_and_add(&listener->sockets, -1) == 1) bpf_map_delete_elem(&listeners, &key);
+}
+
+/* Who listens for this accepted socket: its own address first, then the wildcard of its family, then the dual-stack one. */
+static __always_inline struct listener *listener_of(const struct sock *sk) {
+  struct listener_key key = {};
+  listener_address(&key, sk);
+  struct listener *found = bpf_map_lookup_elem(&listeners, &key);
+  if (found) return found;
+  __builtin_memset(key.address, 0, sizeof(key.address));
+  return bpf_map_lookup_elem(&listeners, &key);
+}
+
+static __always_inline void owner_from_listener(struct connection *connection, const struct sock *sk) {
+  struct listener *listener = listener_of(sk);
+  if (!listener || listener->several || !listener->process) return;
+  connection->pid = listener->pid;
+  connection->process = listener->process;
+  connection->attribution = SF_OWNER_LISTENER;
+}
+
+static __always_inline void owner_from_current(struct connection *connection, enum sf_attribution how) {
+  __u32 process = current_process();
+  if (!process) return;
+  if (connection->process == process && connection->attribution >= how) return;
+  /* A client that goes on using what it opened keeps `open`: nothing was learnt. */
+  if (connection->process == process && connection->attribution == SF_OWNER_OPEN) return;
+  connection->pid = bpf_get_current_pid_tgid() >> 32;
+  connection->process = process;
+  connection->attribution = how;
+}
+
+/*
+ * First use. This runs at each send and receive, so what was checked last is remembered per socket and compared first:
+ * a few loads, no look-up. The memory map stands for the program (exec changes it), the pid for the process.
+ */
+struct seen {
+  __u64 cookie;
+  __u64 mm;
+  __u64 pid;
+};
+
+#define SEEN_SLOTS 16384
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SEEN_SLOTS);
+  __type(key, __u32);
+  __type(value, struct seen);
+} seen_users SEC(".maps");
+
+static __always_inline void owner_by_use(const struct sock *sk) {
+  __u64 cookie = sk->__sk_common.skc_cookie.counter;
+  __u32 slot = cookie & (SEEN_SLOTS - 1);
+  struct seen *seen = bpf_map_lookup_elem(&seen_users, &slot);
+  if (!seen) return;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  __u64 mm = (__u64)task->mm, pid = task->tgid;
+  if (seen->cookie == cookie && seen->mm == mm && seen->pid == pid) return;
+
+  struct connection *connection = connection_get(sk);
+  if (!connection) return;
+  owner_from_current(connection, SF_OWNER_USE);
+  seen->cookie = cookie;
+  seen->mm = mm;
+  seen->pid = pid;
+}
+
+#endif

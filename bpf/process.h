@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Who a process is, read by the kernel when it first touches a socket: complete for a process that lives 1 ms, with no
+ * race against /proc. A description is identified by a serial number and holds for one program of one process: another
+ * start time (the pid was reused) or another memory map (it called exec) is described anew.
+ */
+#ifndef SOCKFLOW_PROCESS_H
+#define SOCKFLOW_PROCESS_H
+
+#include "count.h"
+#include "ring.h"
+
+struct described {
+  __u64 start_ns;
+  __u64 mm; /* address of its memory map: changes with exec. Threads share it */
+  __u32 serial;
+  __u32 done; /* 0: the ring had no room for the description, try again */
+};
+
+/* Least recently used goes first and is described again when it comes back: nothing is lost by that. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, __u32);
+  __type(value, struct described);
+} processes SEC(".maps");
+
+__u32 last_serial = 0;
+
+#define MAX_DEPTH 40
+#define MAX_NAME 256
+
+/* Global functions: the verifier checks each once instead of at each place of use (a million instructions otherwise). */
+
+/* Appends one component; returns the new end, or the old one when it does not fit. */
+static __always_inline __u32 append_name(struct sf_process *record, __u32 end, const void *name) {
+  if (end > SF_PROCESS_DATA - MAX_NAME) {
+    record->truncated = 1;
+    return end;
+  }
+  long size = bpf_probe_read_kernel_str(record->data + end, MAX_NAME, name);
+  return size > 0 ? end + size : end;
+}
+
+/* Appends a path, last component first, up to the root of its mount namespace. */
+__noinline __u32 append_path(struct sf_process *record, __u32 end, __u64 mnt_address, __u64 dentry_address) {
+  if (!record) return end;
+  struct vfsmount *vfsmount = (void *)mnt_address;
+  struct dentry *dentry = (void *)dentry_address;
+  struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+
+  for (int i = 0; i < MAX_DEPTH; i++) {
+    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+    struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
+    if (dentry == root || dentry == parent) {
+      struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+      if (above == mount || !above || dentry != root) return end;
+      dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+      mount = above;
+      continue;
+    }
+    end = append_name(record, end, BPF_CORE_READ(dentry, d_name.name));
+    dentry = parent;
+  }
+  record->truncated = 1;
+  return end;
+}
+
+/* Appends the path of a cgroup, last component first. */
+__noinline __u32 append_cgroup(struct sf_process *record, __u32 end, __u64 kernfs_address) {
+  if (!record) return end;
+  struct kernfs_node *node = (void *)kernfs_address;
+  for (int i = 0; i < MAX_DEPTH && node; i++) {
+    struct kernfs_node *parent = kernfs_parent(node);
+    if (!parent) return end; /* the root has no name */
+    end = append_name(record, end, BPF_CORE_READ(node, name));
+    node = parent;
+  }
+  return end;
+}
+
+static __always_inline __u32 append_exe(struct sf_process *record, __u32 end, struct task_struct *task) {
+  struct file *file = BPF_CORE_READ(task, mm, exe_file);
+  if (!file) return end;
+  return append_path(record, end, (__u64)BPF_CORE_READ(file, f_path.mnt), (__u64)BPF_CORE_READ(file, f_path.dentry));
+}
+
+static __always_inline __u32 append_controller(struct sf_process *record, __u32 end, struct css_set *set, int id) {
+  struct cgroup_subsys_state *state = NULL;
+  bpf_core_read(&state, sizeof(state), &set->subsys[id]);
+  struct cgroup *group = BPF_CORE_READ(state, cgroup);
+  if (group == BPF_CORE_READ(set, dfl_cgrp)) return end; /* version 2 has it already */
+  return append_cgroup(record, end, (__u64)BPF_CORE_READ(group, kn));
+}
+
+static __always_inline __u32 namespace_pid(struct task_struct *leader) {
+  struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+  unsigned int level = BPF_CORE_READ(pid, level);
+  int nr = 0;
+  bpf_core_read(&nr, sizeof(nr), &pid->numbers[0].nr);
+  if (level) bpf_probe_read_kernel(&nr, sizeof(nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
+  return nr;
+}
+
+static __always_inline void fill_process(struct sf_process *record, struct task_struct *task, __u32 serial) {
+  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+  struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+  struct css_set *groups = BPF_CORE_READ(task, cgroups);
+  __u32 end = 0;
+
+  record->kind = SF_KIND_PROCESS;
+  record->truncated = 0;
+  record->serial = serial;
+  record->start_ns = BPF_CORE_READ(leader, start_boottime);
+  record->pid = BPF_CORE_READ(task, tgid);
+  record->parent_pid = BPF_CORE_READ(parent, tgid);
+  record->user_id = BPF_CORE_READ(task, cred, uid.val);
+  record->group_id = BPF_CORE_READ(task, cred, gid.val);
+  record->parent_user_id = BPF_CORE_READ(parent, cred, uid.val);
+  record->namespace_pid = namespace_pid(leader);
+  bpf_core_read_str(record->name, sizeof(record->name), &leader->comm);
+  bpf_core_read_str(record->parent_name, sizeof(record->parent_name), &parent->comm);
+
+  end = append_exe(record, end, task);
+  record->part_end[SF_PART_EXE] = end;
+  end = append_exe(record, end, parent);
+  record->part_end[SF_PART_PARENT_EXE] = end;
+  end = append_cgroup(record, end, (__u64)BPF_CORE_READ(groups, dfl_cgrp, kn));
+  record->part_end[SF_PART_CGROUP] = end;
+  end = append_controller(record, end, groups, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+  record->part_end[SF_PART_CGROUP_MEMORY] = end;
+  end = append_controller(record, end, groups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+  record->part_end[SF_PART_CGROUP_PIDS] = end;
+  record->length = sizeof(*record) - SF_PROCESS_DATA + end;
+}
+
+/* Sends a description; false when the ring is full. A function of its own, for the same reason as above. */
+__noinline int describe(__u32 serial) {
+  struct sf_process *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+  if (!record) {
+    count(SF_COUNT_DROPPED_PROCESSES);
+    return 0;
+  }
+  fill_process(record, (struct task_struct *)bpf_get_current_task(), serial);
+  ring_submit(record);
+  return 1;
+}
+
+/* The serial of the current process, describing it if that was not done yet. 0 for kernel threads. */
+static __always_inline __u32 current_process(void) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  if (task->flags & PF_KTHREAD) return 0;
+  __u32 pid = task->tgid;
+  __u64 mm = (__u64)task->mm;
+  __u64 start_ns = task->group_leader->start_boottime;
+
+  struct described *known = bpf_map_lookup_elem(&processes, &pid);
+  if (known && known->done && known->mm == mm && known->start_ns == start_ns) return known->serial;
+
+  struct described fresh = {.start_ns = start_ns, .mm = mm, .serial = __sync_fetch_and_add(&last_serial, 1) + 1};
+  fresh.done = describe(fresh.serial);
+  bpf_map_update_elem(&processes, &pid, &fresh, BPF_ANY);
+  return fresh.serial;
+}
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Table of contents of the kernel side: the hooks, and what each is for. None of them changes anything.
+ *   wire.h        what goes to user space        connection.h  what we remember of a live connection
+ *   kernel.h      the kernel's types             owner.h       whose connection it is
+ *   process.h     who a process is               emit.h        a record, from the kernel's counters
+ */
+#include "kernel.h"
+/* kernel.h first: it has the fixed-width types */
+#include "wire.h"
+
+#include "connection.h"
+#include "emit.h"
+#include "owner.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile bool emit_open = false; /* does any output want open records? */
+
+/* Process context: a connect was called, and current is who did it. */
+static __always_inline void client_begins(struct sock *sk) {
+  struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = bpf_get_socket_cookie(sk)};
+  owner_from_current(&c, SF_OWNER_OPEN);
+  connection_create(sk, &c);
+}
+
+static __always_inline void opened(struct tcp_sock *tp, struct connection *c) {
+  if (emit_open && !emit(tp, c, SF_EVENT_OPEN, TCP_ESTABLISHED)) count(SF_COUNT_DROPPED_EVENTS);
+}
+
+static __always_inline void client_established(struct tcp_sock *tp, struct connection *c) {
+  c->handshake_us = (bpf_ktime_get_boot_ns() - c->start_ns) / 1000;
+  c->flags |= SF_FLAG_ESTABLISHED;
+  opened(tp, c);
+}
+
+/* Softirq: the peer's last ACK came. Nobody has called accept yet. */
+static __always_inline void server_established(struct sock *sk, struct tcp_sock *tp) {
+  struct connection c = {
+      .role = SF_ROLE_SERVER,
+      .flags = SF_FLAG_ESTABLISHED,
+      .start_ns = bpf_ktime_get_boot_ns(),
+      .cookie = bpf_get_socket_cookie(sk),
+  };
+  owner_from_listener(&c, sk);
+  connection_create(sk, &c);
+  opened(tp, &c);
+}
+
+static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int oldstate) {
+  struct connection *c = connection_get(sk);
+  if (!c) return;
+  count(emit(tp, c, SF_EVENT_END, oldstate) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+  connection_forget(sk);
+}
+
+/* TCP life cycle. MPTCP's own sockets pass here too, with another protocol: its subflows are the connections. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
+  if (sk->sk_protocol != IPPROTO_TCP) return 0;
+  struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+  if (!tp) return 0;
+
+  if (newstate == TCP_SYN_SENT) {
+    client_begins(sk);
+  } else if (newstate == TCP_LISTEN) {
+    listener_begin(sk);
+  } else if (newstate == TCP_CLOSE) {
+    if (oldstate == TCP_LISTEN)
+      listener_end(sk, tp);
+    else
+      ended(sk, tp, oldstate);
+  } else if (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) {
+    /* Also SYN_RECV to FIN_WAIT1: a fast-open server that closed before the handshake's end. */
+    struct connection *c = connection_get(sk);
+    if (newstate == TCP_SYN_RECV) return 0; /* simultaneous open: established comes next */
+    if (c)
+      client_established(tp, c);
+    else
+      server_established(sk, tp);
+  }
+  return 0;
+}
+
+/* First use by sending: send, sendfile, io_uring. Also called for the sockets of other families. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sent, struct sock *sk) {
+  if (sk->sk_protocol == IPPROTO_TCP && (sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6))
+    owner_by_use(sk);
+  return 0;
+}
+
+/* First use by receiving, whatever the call: recv, read, splice, io_uring. Called for TCP only. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(received, struct sock *sk) {
+  owner_by_use(sk);
+  return 0;
+}
+
+/* Last chance to learn the owner of a socket that was accepted and closed, and never used. */
+SEC("cgroup/sock_release")
+int released(struct bpf_sock *ctx) {
+  if (ctx->protocol != IPPROTO_TCP) return 1;
+  struct connection *c = connection_get(ctx);
+  if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
+  return 1;
+}
+
+/* Live connections that moved since the last time, once an interval, through the ring. */
+SEC("iter/bpf_map_elem")
+int snapshot(struct bpf_iter__bpf_map_elem *ctx) {
+  __u64 *key = ctx->key;
+  struct connection *c = ctx->value;
+  if (!key || !c) return 0;
+  struct tcp_sock *tp = bpf_rdonly_cast((void *)*key, bpf_core_type_id_kernel(struct tcp_sock));
+  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  /* The socket may be gone and its memory in use by another one. */
+  if ((__u64)sk->__sk_common.skc_cookie.counter != c->cookie || !(c->flags & SF_FLAG_ESTABLISHED)) return 0;
+  __u32 segments = tp->segs_in + tp->segs_out;
+  if (segments == c->reported_segments) return 0;
+  if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
+    c->reported_segments = segments;
+  else
+    count(SF_COUNT_DROPPED_EVENTS);
+  return 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What crosses from the kernel to user space: one header for the BPF programs, the native core and, through
+ * scripts/generate-wire, TypeScript (src/capture/wire.gen.ts; a test fails when it drifts).
+ * Fixed widths, explicit padding, native byte order; every record starts with kind, event and length.
+ * Times leave the kernel as CLOCK_BOOTTIME and leave the native core as UNIX time, both in nanoseconds.
+ */
+#ifndef SOCKFLOW_WIRE_H
+#define SOCKFLOW_WIRE_H
+
+enum sf_kind {
+  SF_KIND_PROCESS = 1,
+  SF_KIND_CONNECTION = 2,
+};
+
+enum sf_event {
+  SF_EVENT_OPEN = 1,
+  SF_EVENT_UPDATE = 2,
+  SF_EVENT_END = 3, /* user space decides between close and failed */
+};
+
+enum sf_role {
+  SF_ROLE_UNKNOWN = 0,
+  SF_ROLE_CLIENT = 1,
+  SF_ROLE_SERVER = 2,
+};
+
+/* Where the owner was learnt, in the order of growing certainty about who uses the socket. */
+enum sf_attribution {
+  SF_OWNER_NONE = 0,
+  SF_OWNER_LISTENER = 1,
+  SF_OWNER_OPEN = 2,
+  SF_OWNER_RELEASE = 3,
+  SF_OWNER_USE = 4,
+  SF_OWNER_SNAPSHOT = 5,
+};
+
+enum sf_flag {
+  SF_FLAG_ESTABLISHED = 1, /* the handshake was completed */
+  SF_FLAG_PEER_FIN = 2,    /* the peer's FIN was received */
+  SF_FLAG_PRE_EXISTING = 4,
+  SF_FLAG_BOUND = 8,       /* has a local port, so a connect got as far as sending */
+};
+
+/* The sums of one CPU. opened = live + closed + lost_*, always; user space adds the CPUs up. */
+enum sf_counter {
+  SF_COUNT_OPENED = 0,         /* connections begun: attempts and accepts */
+  SF_COUNT_CLOSED = 1,         /* end records handed to the ring */
+  SF_COUNT_CONNECTS = 2,       /* of the opened: attempts from here */
+  SF_COUNT_ACCEPTS = 3,        /* of the opened: accepted here */
+  SF_COUNT_LOST_TABLE = 4,     /* opened, but the connection table was full */
+  SF_COUNT_LOST_RING = 5,      /* ended, but the ring had no room for the end record */
+  SF_COUNT_DROPPED_EVENTS = 6, /* open and update records the ring had no room for; the connection itself is not lost */
+  SF_COUNT_DROPPED_PROCESSES = 7, /* process descriptions the ring had no room for; tried again at the next socket */
+  SF_COUNT_DROPPED_LISTENERS = 8, /* listeners the table had no room for */
+  SF_COUNT_INSERTED = 9,       /* connection table: entries made … */
+  SF_COUNT_DELETED = 10,       /* … and removed: the difference is what lives */
+  SF_COUNT_MAX = 11,
+};
+
+/* A connection at one moment. Counters are totals of its life. */
+struct sf_connection {
+  __u8 kind;
+  __u8 event;
+  __u16 length; /* of this record */
+  __u8 family;  /* 4 or 6; v4-mapped addresses are 4 */
+  __u8 role;
+  __u8 attribution;
+  __u8 state; /* TCP state; in an end record the one before */
+  __u64 time_ns;
+  __u64 start_ns;
+  __u64 cookie;
+  __u64 id;
+  __u8 local_address[16]; /* network order; IPv4 in the first four bytes */
+  __u8 peer_address[16];
+  __u16 local_port; /* host order */
+  __u16 peer_port;
+  __u32 netns; /* inode number */
+  __u32 pid;   /* thread group; 0: nobody is known */
+  __u32 process; /* serial of the description, see sf_process */
+  __u64 sent_bytes;
+  __u64 received_bytes;
+  __u32 sent_packets;
+  __u32 received_packets;
+  __u32 retransmits;
+  __u32 lost;
+  __u32 reordering;
+  __u32 handshake_us; /* 0: not measured */
+  __u32 rtt_us;       /* 0: never measured, as the next two */
+  __u32 rtt_variation_us;
+  __u32 rtt_min_us;
+  __u32 busy_jiffies;
+  __u32 receive_window_jiffies;
+  __u32 send_buffer_jiffies;
+  __u16 error; /* errno of the socket */
+  __u8 shutdown;
+  __u8 flags; /* enum sf_flag */
+  __u32 unused;
+};
+
+#define SF_PROCESS_DATA 2048
+
+/* The parts of sf_process.data, in this order. */
+enum sf_part {
+  SF_PART_EXE = 0,
+  SF_PART_PARENT_EXE = 1,
+  SF_PART_CGROUP = 2,        /* unified hierarchy */
+  SF_PART_CGROUP_MEMORY = 3, /* version 1 controllers, where they have their own hierarchy */
+  SF_PART_CGROUP_PIDS = 4,
+  SF_PART_MAX = 5,
+};
+
+/*
+ * A process, described at its first socket and again after an exec. Paths are stored from the last component to the
+ * first, each ended by NUL: the kernel's own order, reversed in user space.
+ */
+struct sf_process {
+  __u8 kind;
+  __u8 truncated; /* 1: a path did not fit */
+  __u16 length;   /* of this record: what is used of data included */
+  __u32 serial;
+  __u64 start_ns;
+  __u32 pid;
+  __u32 parent_pid;
+  __u32 user_id;
+  __u32 group_id;
+  __u32 parent_user_id;
+  __u32 namespace_pid;
+  char name[16];        /* task name, at most 15 bytes */
+  char parent_name[16];
+  __u16 part_end[SF_PART_MAX]; /* offset in data behind each part */
+  __u16 unused[3];
+  char data[SF_PROCESS_DATA];
+};
+
+#ifndef __bpf__
+#ifdef __cplusplus
+#define SF_ASSERT(what) static_assert(what, #what)
+#else
+#define SF_ASSERT(what) _Static_assert(what, #what)
+#endif
+#else
+#define SF_ASSERT(what) _Static_assert(what, #what)
+#endif
+SF_ASSERT(sizeof(struct sf_connection) == 160);
+SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);
+
+#endif

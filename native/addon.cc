@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// The N-API surface, declared in src/capture/native.ts. One reader thread; whole batches cross to JavaScript.
+//
+// Threads: constructor, start, requestSnapshot, counts, stop and finished() run on the JavaScript thread; read_loop()
+// and what it calls run on the reader thread. The agent belongs to the reader thread from start() until it has ended;
+// counts() alone reaches past it, which sf_counts allows.
+// End: stop() sets a flag → the reader detaches, reads the ring to its end, hands over the last batch, releases the
+// thread-safe function → Node calls finished() on the JavaScript thread → join, close, call onEnd.
+#include <napi.h>
+#include <pwd.h>
+#include <grp.h>
+#include <string.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "sockflow.h"
+
+namespace {
+
+constexpr size_t kBatchBytes = 256 * 1024;
+constexpr size_t kBatchesUnderWay = 16;  // what JavaScript has not taken yet; more stays in the ring, which counts its losses
+constexpr auto kPoll = std::chrono::milliseconds(25);
+constexpr auto kWait = std::chrono::milliseconds(2);  // JavaScript is behind: look again soon
+
+Napi::Error to_error(Napi::Env env, struct sf_error *error) {
+  auto result = Napi::Error::New(env, std::string("cannot ") + error->what + ": " + strerror(error->number));
+  result.Set("errno", Napi::Number::New(env, error->number));
+  result.Set("step", Napi::String::New(env, error->what));
+  if (error->log) result.Set("log", Napi::String::New(env, error->log));
+  free(error->log);
+  return result;
+}
+
+struct Batch {
+  std::vector<char> bytes = std::vector<char>(kBatchBytes);
+  size_t used = 0;
+};
+
+class Capture : public Napi::ObjectWrap<Capture> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Capture",
+                       {InstanceMethod<&Capture::Start>("start"), InstanceMethod<&Capture::RequestSnapshot>("requestSnapshot"),
+                        InstanceMethod<&Capture::Counts>("counts"), InstanceMethod<&Capture::Stop>("stop")});
+  }
+
+  explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
+    auto options = info[0].As<Napi::Object>();
+    struct sf_options native = {};
+    native.ring_bytes = options.Get("ringBytes").As<Napi::Number>().Uint32Value();
+    native.max_connections = options.Get("maxConnections").As<Napi::Number>().Uint32Value();
+    native.emit_open = options.Get("emitOpen").As<Napi::Boolean>().Value();
+    struct sf_error error = {};
+    if (sf_open(&native, &agent_, &error)) throw to_error(info.Env(), &error);
+  }
+
+  // Only reached without stop(): the environment is going down, or attaching failed.
+  ~Capture() override {
+    stopping_ = true;
+    if (reader_.joinable()) reader_.detach();
+    else sf_close(agent_);
+  }
+
+ private:
+  Napi::Value Start(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    struct sf_error error = {};
+    if (sf_attach(agent_, &error)) {
+      sf_close(agent_);
+      agent_ = nullptr;
+      throw to_error(env, &error);
+    }
+    on_end_ = Napi::Persistent(info[1].As<Napi::Function>());
+    Ref();  // alive until finished()
+    deliver_ = Napi::ThreadSafeFunction::New(env, info[0].As<Napi::Function>(), "sockflow", kBatchesUnderWay, 1, this,
+                                             [](Napi::Env env, Capture *self) { self->Finished(env); });
+    reader_ = std::thread(&Capture::ReadLoop, this);
+    return Features(env);
+  }
+
+  Napi::Object Features(Napi::Env env) {
+    struct sf_features features;
+    sf_features(agent_, &features);
+    auto result = Napi::Object::New(env);
+    result.Set("wholeHost", Napi::Boolean::New(env, features.whole_host));
+    result.Set("snapshot", Napi::Boolean::New(env, features.snapshot));
+    result.Set("releaseOwner", Napi::Boolean::New(env, features.release_owner));
+    return result;
+  }
+
+  void RequestSnapshot(const Napi::CallbackInfo &) {
+    snapshot_wanted_ = true;
+    Wake();
+  }
+
+  Napi::Value Counts(const Napi::CallbackInfo &info) {
+    auto result = Napi::Float64Array::New(info.Env(), SF_COUNT_MAX);
+    uint64_t values[SF_COUNT_MAX] = {};
+    if (agent_) sf_counts(agent_, values);
+    else memcpy(values, last_counts_, sizeof(values));
+    for (int i = 0; i < SF_COUNT_MAX; i++) result[i] = static_cast<double>(values[i]);
+    return result;
+  }
+
+  // Idempotent. onEnd is called when the last batch was delivered; a capture that never started has none.
+  void Stop(const Napi::CallbackInfo &) {
+    stopping_ = true;
+    if (reader_.joinable()) Wake();
+    else CloseAgent();
+  }
+
+  // Keeps the last counts: the summary line is written after the end.
+  void CloseAgent() {
+    if (!agent_) return;
+    sf_counts(agent_, last_counts_);
+    sf_close(agent_);
+    agent_ = nullptr;
+  }
+
+  void Finished(Napi::Env env) {
+    Napi::HandleScope scope(env);
+    reader_.join();
+    CloseAgent();
+    Unref();
+    on_end_.Call({});
+  }
+
+  void Wake() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    woken_ = true;
+    wake_.notify_one();
+  }
+
+  void Sleep(std::chrono::milliseconds time) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    wake_.wait_for(lock, time, [this] { return woken_; });
+    woken_ = false;
+  }
+
+  // Reader thread, as all below.
+  void ReadLoop() {
+    std::unique_ptr<Batch> waiting;  // JavaScript had no room for it
+    while (!stopping_) {
+      if (snapshot_wanted_.exchange(false)) sf_snapshot(agent_);
+      bool behind = !Drain(&waiting);
+      Sleep(behind ? kWait : kPoll);
+    }
+    sf_detach(agent_);
+    while (!Drain(&waiting)) Sleep(kWait);
+    deliver_.Release();
+  }
+
+  // Moves all there is in the ring to JavaScript. False: it has no room, `waiting` is to be handed over first.
+  bool Drain(std::unique_ptr<Batch> *waiting) {
+    if (*waiting && !HandOver(waiting)) return false;
+    for (;;) {
+      auto batch = Spare();
+      long used = sf_read(agent_, batch->bytes.data(), batch->bytes.size());
+      if (used <= 0) {
+        spare_ = std::move(batch);
+        return true;
+      }
+      batch->used = used;
+      bool more = batch->bytes.size() - batch->used < SF_RECORD_MAX;
+      *waiting = std::move(batch);
+      if (!HandOver(waiting)) return false;
+      if (!more) return true;
+    }
+  }
+
+  // An idle host polls without allocating.
+  std::unique_ptr<Batch> Spare() { return spare_ ? std::move(spare_) : std::make_unique<Batch>(); }
+
+  bool HandOver(std::unique_ptr<Batch> *batch) {
+    napi_status status = deliver_.NonBlockingCall(batch->get(), [](Napi::Env env, Napi::Function callback, Batch *raw) {
+      std::unique_ptr<Batch> owned(raw);
+      auto buffer = Napi::ArrayBuffer::New(env, owned->used);
+      memcpy(buffer.Data(), owned->bytes.data(), owned->used);
+      callback.Call({buffer});
+    });
+    if (status != napi_ok && status != napi_closing) return false;
+    batch->release();  // the call above owns it now
+    return true;
+  }
+
+  struct sf_agent *agent_ = nullptr;
+  uint64_t last_counts_[SF_COUNT_MAX] = {};
+  Napi::ThreadSafeFunction deliver_;
+  Napi::FunctionReference on_end_;
+  std::thread reader_;
+  std::unique_ptr<Batch> spare_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> snapshot_wanted_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+};
+
+// Asks the name service switch, which may ask the network: off the JavaScript thread.
+class NameLookup : public Napi::AsyncWorker {
+ public:
+  NameLookup(Napi::Env env, bool group, uint32_t id) : AsyncWorker(env), deferred_(env), group_(group), id_(id) {}
+  Napi::Promise Promise() { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    char space[16384];
+    if (group_) {
+      struct group entry, *found = nullptr;
+      if (getgrgid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->gr_name;
+    } else {
+      struct passwd entry, *found = nullptr;
+      if (getpwuid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->pw_name;
+    }
+  }
+  void OnOK() override {
+    if (name_.empty()) deferred_.Resolve(Env().Undefined());
+    else deferred_.Resolve(Napi::String::New(Env(), name_));
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  bool group_;
+  uint32_t id_;
+  std::string name_;
+};
+
+Napi::Value LookupName(const Napi::CallbackInfo &info) {
+  auto *worker = new NameLookup(info.Env(), info[0].As<Napi::String>().Utf8Value() == "group", info[1].As<Napi::Number>().Uint32Value());
+  auto promise = worker->Promise();
+  worker->Queue();
+  return promise;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Capture", Capture::Define(env));
+  exports.Set("lookupName", Napi::Function::New(env, LookupName));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sockflow, Init)

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// libbpf life cycle and reading. The skeleton has the BPF object inside.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "cgroup.h"
+#include "sockflow.h"
+#include "sockflow.skel.h"
+
+struct sf_agent {
+  struct sockflow_bpf *skeleton = nullptr;
+  struct ring_buffer *ring = nullptr;
+  struct bpf_link *release = nullptr;
+  struct bpf_link *snapshot = nullptr;
+  struct sf_features features = {};
+  // The batch that sf_read is filling.
+  char *at = nullptr;
+  char *end = nullptr;
+  int64_t unix_minus_boot = 0;
+};
+
+namespace {
+
+std::string *libbpf_says = nullptr;  // collects during sf_open and sf_attach
+
+int collect(enum libbpf_print_level level, const char *format, va_list arguments) {
+  if (!libbpf_says || level == LIBBPF_DEBUG) return 0;
+  char line[16384];
+  vsnprintf(line, sizeof(line), format, arguments);
+  libbpf_says->append(line);
+  return 0;
+}
+
+// Collects libbpf's words for as long as it lives.
+class Words {
+ public:
+  Words() {
+    libbpf_says = &text_;
+    libbpf_set_print(collect);
+  }
+  ~Words() { libbpf_says = nullptr; }
+  const std::string &text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+int fail(struct sf_error *error, int number, const char *what, const Words &words) {
+  error->number = number < 0 ? -number : number;
+  snprintf(error->what, sizeof(error->what), "%s", what);
+  error->log = words.text().empty() ? nullptr : strdup(words.text().c_str());
+  return -error->number;
+}
+
+int64_t now(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+// Half-way between two readings of the boot clock, so that being interrupted in between costs no accuracy.
+int64_t clock_offset() {
+  int64_t before = now(CLOCK_BOOTTIME), wall = now(CLOCK_REALTIME), after = now(CLOCK_BOOTTIME);
+  return wall - (before + (after - before) / 2);
+}
+
+void to_unix_time(struct sf_agent *agent, void *record) {
+  if (*static_cast<uint8_t *>(record) == SF_KIND_CONNECTION) {
+    auto *connection = static_cast<struct sf_connection *>(record);
+    connection->time_ns += agent->unix_minus_boot;
+    connection->start_ns += agent->unix_minus_boot;
+  } else {
+    static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
+  }
+}
+
+// Runs on the thread that calls sf_read. A negative return stops libbpf behind this record, which is kept.
+int take(void *context, void *data, size_t) {
+  auto *agent = static_cast<struct sf_agent *>(context);
+  // Both kinds have their length at the same place; a description is sent without the unused rest of its data.
+  size_t length = static_cast<const struct sf_connection *>(data)->length;
+  memcpy(agent->at, data, length);
+  to_unix_time(agent, agent->at);
+  agent->at += (length + 7) & ~7UL;
+  return agent->end - agent->at >= static_cast<ptrdiff_t>(SF_RECORD_MAX) ? 0 : -ENOBUFS;
+}
+
+static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length), "one place for the length");
+
+int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
+                   struct bpf_link **slot) {
+  *slot = bpf_program__attach(program);
+  return *slot ? 0 : fail(error, errno, what, words);
+}
+
+// The owner of sockets that were accepted and never used. Without cgroup v2 the rest works.
+void attach_release(struct sf_agent *agent) {
+  bool whole_host = false;
+  int root = open_cgroup_root(&whole_host);
+  if (root < 0) return;
+  agent->release = bpf_program__attach_cgroup(agent->skeleton->progs.released, root);
+  close(root);  // the link holds the cgroup
+  agent->features.release_owner = agent->release != nullptr;
+  agent->features.whole_host = whole_host;
+}
+
+// The iterator over the connection table.
+void attach_snapshot(struct sf_agent *agent) {
+  union bpf_iter_link_info info = {};
+  info.map.map_fd = bpf_map__fd(agent->skeleton->maps.connections);
+  DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+  agent->snapshot = bpf_program__attach_iter(agent->skeleton->progs.snapshot, &options);
+  agent->features.snapshot = agent->snapshot != nullptr;
+}
+
+}  // namespace
+
+extern "C" int sf_open(const struct sf_options *options, struct sf_agent **result, struct sf_error *error) {
+  Words words;
+  auto *skeleton = sockflow_bpf__open();
+  if (!skeleton) return fail(error, errno, "open the BPF object", words);
+  skeleton->rodata->emit_open = options->emit_open;
+  bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
+  bpf_map__set_max_entries(skeleton->maps.connections, options->max_connections);
+
+  int code = sockflow_bpf__load(skeleton);
+  if (code) {
+    int number = fail(error, code, "load the BPF programs", words);
+    sockflow_bpf__destroy(skeleton);
+    return number;
+  }
+  auto *agent = new sf_agent;
+  agent->skeleton = skeleton;
+  agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take, agent, nullptr);
+  if (!agent->ring) {
+    int number = fail(error, errno, "map the ring buffer", words);
+    sf_close(agent);
+    return number;
+  }
+  *result = agent;
+  return 0;
+}
+
+extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
+  Words words;
+  auto &programs = agent->skeleton->progs;
+  auto &links = agent->skeleton->links;
+  int code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
+  if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
+  if (!code) attach_release(agent);
+  if (!code) attach_snapshot(agent);
+  // Last: from here on connections are followed, and all that tells their owners is in place.
+  if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
+  return code;
+}
+
+extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
+  agent->at = static_cast<char *>(buffer);
+  agent->end = agent->at + size;
+  agent->unix_minus_boot = clock_offset();
+  int code = ring_buffer__consume(agent->ring);
+  if (code < 0 && code != -ENOBUFS) return code;
+  return agent->at - static_cast<char *>(buffer);
+}
+
+extern "C" int sf_snapshot(struct sf_agent *agent) {
+  if (!agent->snapshot) return -ENOTSUP;
+  int fd = bpf_iter_create(bpf_link__fd(agent->snapshot));
+  if (fd < 0) return -errno;
+  char nothing[64];
+  ssize_t got;
+  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {}
+  int code = got < 0 ? -errno : 0;
+  close(fd);
+  return code;
+}
+
+extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {
+  int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return cpus;
+  std::vector<uint64_t> all(static_cast<size_t>(cpus) * SF_COUNT_MAX);
+  uint32_t zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(agent->skeleton->maps.counts), &zero, all.data())) return -errno;
+  for (int i = 0; i < SF_COUNT_MAX; i++) {
+    values[i] = 0;
+    for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
+  }
+  return 0;
+}
+
+extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
+
+extern "C" void sf_detach(struct sf_agent *agent) {
+  bpf_link__destroy(agent->release);
+  bpf_link__destroy(agent->snapshot);
+  agent->release = agent->snapshot = nullptr;
+  sockflow_bpf__detach(agent->skeleton);
+}
+
+// Links before the ring, the ring before the maps that it looks into.
+extern "C" void sf_close(struct sf_agent *agent) {
+  if (!agent) return;
+  sf_detach(agent);
+  ring_buffer__free(agent->ring);
+  sockflow_bpf__destroy(agent->skeleton);
+  delete agent;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native core: loads the BPF programs, attaches them, reads their records. No Node in here.
+ *
+ *   sf_open → sf_attach → sf_read … sf_snapshot … sf_counts → sf_detach → sf_read (the rest) → sf_close
+ *
+ * Not thread-safe: one thread at a time, except sf_counts, which any thread may call between sf_open and sf_close.
+ * Functions return 0 or a negative errno; the text is in struct sf_error.
+ */
+#ifndef SOCKFLOW_H
+#define SOCKFLOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+#include "../bpf/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sf_options {
+  uint32_t ring_bytes;      /* power of two, a multiple of the page size */
+  uint32_t max_connections; /* entries of the connection table */
+  uint8_t emit_open;        /* 1: send a record when a connection is established, too */
+};
+
+struct sf_error {
+  int number;        /* errno */
+  char what[256];    /* the step that failed, with the program's name where there is one */
+  char *log;         /* what libbpf and the verifier said, or NULL; free() it */
+};
+
+struct sf_agent;
+
+int sf_open(const struct sf_options *options, struct sf_agent **agent, struct sf_error *error);
+int sf_attach(struct sf_agent *agent, struct sf_error *error);
+
+/*
+ * Moves whole records from the ring to buffer, until the ring is empty or less than SF_RECORD_MAX bytes are left.
+ * Returns the bytes written, or a negative errno. Boot times have become UNIX times.
+ */
+long sf_read(struct sf_agent *agent, void *buffer, size_t size);
+#define SF_RECORD_MAX (sizeof(struct sf_process) + 8)
+
+/* Puts an update record of each connection that moved since the last time into the ring. -ENOTSUP below Linux 6.2. */
+int sf_snapshot(struct sf_agent *agent);
+
+/* Sums over all CPUs. */
+int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);
+
+/* No new records after this; what is in the ring can still be read. */
+void sf_detach(struct sf_agent *agent);
+void sf_close(struct sf_agent *agent);
+
+/* What this kernel and this host let the agent see. */
+struct sf_features {
+  uint8_t whole_host;     /* cgroup hooks reach every process (0: only the own cgroup namespace) */
+  uint8_t snapshot;       /* updates of live connections */
+  uint8_t release_owner;  /* owner of sockets that are accepted and closed unused */
+};
+void sf_features(struct sf_agent *agent, struct sf_features *features);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
