@@ -1,0 +1,58 @@
+/** Small things about processes and files that every test needs. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+/** Resolves when the process has ended, however it did. */
+export async function finished(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+async function text(stream: NodeJS.ReadableStream | null): Promise<string> {
+  let all = '';
+  if (stream) for await (const chunk of stream) all += chunk;
+  return all;
+}
+
+export interface Result {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Waits for the end of a process whose stdout and stderr are pipes (or not there). */
+export async function result(child: ChildProcess): Promise<Result> {
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await closed;
+  return { code: child.exitCode, signal: child.signalCode, stdout, stderr };
+}
+
+/** The stdout of a process that must succeed. */
+export async function output(child: ChildProcess, name: string): Promise<string> {
+  const { code, signal, stdout, stderr } = await result(child);
+  if (code !== 0) throw new Error(`${name} ended with ${signal ?? code}: ${stderr.trim() || stdout.trim()}`);
+  return stdout;
+}
+
+/** Name of a user in /etc/passwd; undefined when there is none. */
+export function userName(id: number): string | undefined {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.split(':')[2] === String(id));
+  return line?.split(':')[0];
+}
+
+/**
+ * Asks again and again until the answer is there: for what has no event to wait for, such as the kernel freeing things in
+ * the background. The last answer is returned in any case, for the test to judge.
+ */
+export async function settled<T>(ask: () => T | Promise<T>, wanted: (answer: T) => boolean, ms = 10_000): Promise<T> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer) || Date.now() > deadline) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
