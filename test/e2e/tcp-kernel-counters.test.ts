@@ -64,9 +64,9 @@ test.serial("records add up to the kernel's own counters and to the workload's b
     const cancelled = count(seen.ends, { 'sockflow.connection.close.reason': 'cancelled' });
 
     t.is(seen.ends.length, mix.ends);
-    t.is(count(seen.ends, { 'sockflow.connection.role': 'client' }), kernel['Tcp.ActiveOpens']);
-    t.is(count(seen.ends, { 'sockflow.connection.role': 'server' }), kernel['Tcp.PassiveOpens']);
-    t.is(failed.length, kernel['Tcp.AttemptFails']);
+    t.is(count(seen.ends, { 'sockflow.connection.role': 'client' }), kernel['Tcp.ActiveOpens'] ?? -1);
+    t.is(count(seen.ends, { 'sockflow.connection.role': 'server' }), kernel['Tcp.PassiveOpens'] ?? -1);
+    t.is(failed.length, kernel['Tcp.AttemptFails'] ?? -1);
     t.is(cancelled, 32, 'a connect given up by its own process is no failure to the kernel either');
 
     const closed = seen.ends.filter((record) => attribute(record, 'error.type') === undefined);

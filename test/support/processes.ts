@@ -1,7 +1,7 @@
 /** Small things about processes and files that every test needs. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Resolves when the process has ended, however it did. */
 export async function finished(child: ChildProcess): Promise<void> {
@@ -55,4 +55,19 @@ export async function settled<T>(ask: () => T | Promise<T>, wanted: (answer: T) 
     if (wanted(answer) || Date.now() > deadline) return answer;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function parentOf(pid: number): number {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  } catch {
+    return 0; // ended meanwhile
+  }
+}
+
+/** A process and everything it has started. */
+export function family(pid: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const children = all.map(Number).filter((other) => parentOf(other) === pid);
+  return [pid, ...children.flatMap(family)];
 }
