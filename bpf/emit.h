@@ -65,9 +65,9 @@ static __always_inline void fill_counters(struct sf_connection *r, const struct 
   r->rtt_us = tp->srtt_us >> 3;
   r->rtt_variation_us = r->rtt_us ? tp->mdev_us >> 2 : 0;
   r->rtt_min_us = tp->rtt_min.s[0].v == ~0U ? 0 : tp->rtt_min.s[0].v;
-  r->busy_jiffies = tp->chrono_stat[0];
-  r->receive_window_jiffies = tp->chrono_stat[1];
-  r->send_buffer_jiffies = tp->chrono_stat[2];
+  r->busy_ms = tp->chrono_stat[0];
+  r->receive_window_limited_ms = tp->chrono_stat[1];
+  r->send_buffer_limited_ms = tp->chrono_stat[2];
   if (fin) r->flags |= SF_FLAG_PEER_FIN;
 }
 

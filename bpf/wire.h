@@ -89,9 +89,9 @@ struct sf_connection {
   __u32 rtt_us;       /* 0: never measured, as the next two */
   __u32 rtt_variation_us;
   __u32 rtt_min_us;
-  __u32 busy_jiffies;
-  __u32 receive_window_jiffies;
-  __u32 send_buffer_jiffies;
+  __u32 busy_ms; /* these three leave the kernel in jiffies; the native core knows how long one is */
+  __u32 receive_window_limited_ms;
+  __u32 send_buffer_limited_ms;
   __u16 error; /* errno of the socket */
   __u8 shutdown;
   __u8 flags; /* enum sf_flag */

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,10 @@ struct sf_agent {
   char *at = nullptr;
   char *end = nullptr;
   int64_t unix_minus_boot = 0;
+  // How long a jiffy is; 0 until it was measured.
+  double jiffy_ms = 0;
+  uint64_t first_jiffies = 0;
+  int64_t first_reading = 0;
 };
 
 namespace {
@@ -74,14 +79,42 @@ int64_t clock_offset() {
   return wall - (before + (after - before) / 2);
 }
 
-void to_unix_time(struct sf_agent *agent, void *record) {
-  if (*static_cast<uint8_t *>(record) == SF_KIND_CONNECTION) {
-    auto *connection = static_cast<struct sf_connection *>(record);
-    connection->time_ns += agent->unix_minus_boot;
-    connection->start_ns += agent->unix_minus_boot;
-  } else {
-    static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
+uint64_t read_jiffies(struct sf_agent *agent) {
+  uint64_t jiffies = 0;
+  DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &jiffies, .ctx_size_in = sizeof(jiffies));
+  bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.read_jiffies), &options);
+  return jiffies;
+}
+
+// Kernels tick 100, 250, 300 or 1000 times a second: a coarse measurement tells which. Keeps 0 until there is one.
+void measure_jiffy(struct sf_agent *agent) {
+  constexpr int64_t enough = 200000000;
+  int64_t time = now(CLOCK_MONOTONIC);
+  if (!agent->first_reading) {
+    agent->first_jiffies = read_jiffies(agent);
+    agent->first_reading = time;
+    return;
   }
+  if (time - agent->first_reading < enough) return;
+  double rate = (read_jiffies(agent) - agent->first_jiffies) * 1e9 / (time - agent->first_reading);
+  double nearest = 0;
+  for (double candidate : {100.0, 250.0, 300.0, 1000.0})
+    if (fabs(candidate - rate) < fabs(nearest - rate)) nearest = candidate;
+  agent->jiffy_ms = nearest ? 1000 / nearest : 0;
+}
+
+// Boot time to UNIX time, jiffies to milliseconds.
+void to_common_units(struct sf_agent *agent, void *record) {
+  if (*static_cast<uint8_t *>(record) != SF_KIND_CONNECTION) {
+    static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
+    return;
+  }
+  auto *connection = static_cast<struct sf_connection *>(record);
+  connection->time_ns += agent->unix_minus_boot;
+  connection->start_ns += agent->unix_minus_boot;
+  connection->busy_ms *= agent->jiffy_ms;
+  connection->receive_window_limited_ms *= agent->jiffy_ms;
+  connection->send_buffer_limited_ms *= agent->jiffy_ms;
 }
 
 // Runs on the thread that calls sf_read. A negative return stops libbpf behind this record, which is kept.
@@ -90,7 +123,7 @@ int take(void *context, void *data, size_t) {
   // Both kinds have their length at the same place; a description is sent without the unused rest of its data.
   size_t length = static_cast<const struct sf_connection *>(data)->length;
   memcpy(agent->at, data, length);
-  to_unix_time(agent, agent->at);
+  to_common_units(agent, agent->at);
   agent->at += (length + 7) & ~7UL;
   return agent->end - agent->at >= static_cast<ptrdiff_t>(SF_RECORD_MAX) ? 0 : -ENOBUFS;
 }
@@ -168,6 +201,7 @@ extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
   agent->at = static_cast<char *>(buffer);
   agent->end = agent->at + size;
   agent->unix_minus_boot = clock_offset();
+  if (!agent->jiffy_ms) measure_jiffy(agent);
   int code = ring_buffer__consume(agent->ring);
   if (code < 0 && code != -ENOBUFS) return code;
   return agent->at - static_cast<char *>(buffer);

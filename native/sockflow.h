@@ -39,7 +39,7 @@ int sf_attach(struct sf_agent *agent, struct sf_error *error);
 
 /*
  * Moves whole records from the ring to buffer, until the ring is empty or less than SF_RECORD_MAX bytes are left.
- * Returns the bytes written, or a negative errno. Boot times have become UNIX times.
+ * Returns the bytes written, or a negative errno. Boot times have become UNIX times, jiffies milliseconds.
  */
 long sf_read(struct sf_agent *agent, void *buffer, size_t size);
 #define SF_RECORD_MAX (sizeof(struct sf_process) + 8)

@@ -19,6 +19,8 @@ export class Ledger {
   received = 0;
   /** Records accepted by the back end of each exporter, by the exporter's name. */
   readonly sent = new Map<string, number>();
+  /** Work that failed without losing a record (an enricher that could not say its part), by `stage/what`. */
+  readonly faults = new Map<string, number>();
   readonly #lost = new Map<string, { stage: Stage; reason: string; count: number }>();
 
   /** Counts `count` records that will never be delivered; `reason` in snake_case, low cardinality. */
@@ -27,6 +29,11 @@ export class Ledger {
     const entry = this.#lost.get(key);
     if (entry) entry.count += count;
     else this.#lost.set(key, { stage, reason, count });
+  }
+
+  fault(stage: Stage, what: string): void {
+    const key = `${stage}/${what}`;
+    this.faults.set(key, (this.faults.get(key) ?? 0) + 1);
   }
 
   deliver(exporter: string, count: number): void {

@@ -62,9 +62,20 @@ export interface Process {
   parentUserName?: string;
 }
 
+/** What the kernel's socket said when it reached CLOSE; correlate/outcome.ts makes close reason and error of it. */
+export interface End {
+  /** errno of the socket, 0 for none. */
+  readonly error: number;
+  /** The handshake had been completed. */
+  readonly established: boolean;
+  /** A local port had been found. */
+  readonly bound: boolean;
+}
+
 /** One event of one connection. Counters are totals since the connection began. */
 export interface ConnectionRecord {
-  readonly event: EventName;
+  /** `close` until correlate/ finds that it was never established. */
+  event: EventName;
   /** When it happened. */
   readonly time: bigint;
   /** When the connection began: SYN sent (client) or handshake complete (server). */
@@ -110,6 +121,9 @@ export interface ConnectionRecord {
   readonly busyTime: number;
   readonly receiveWindowLimitedTime: number;
   readonly sendBufferLimitedTime: number;
+
+  /** Close and failed only. */
+  readonly end: End | undefined;
 
   // Completed by correlate/ (close and failed only):
   closeReason?: CloseReason;

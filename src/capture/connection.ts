@@ -1,0 +1,108 @@
+/** Decodes one connection record (struct sf_connection) at the place where it lies in its batch. */
+import type { Attribution, ConnectionRecord, Process, Role } from '../model.ts';
+import { ipv4Text, ipv6Text } from './address.ts';
+import { sfConnection as at, sfAttribution, sfEvent, sfFlag, sfRole } from './wire.gen.ts';
+
+/** The batch under each width that its fields have; offsets are divided by the width. */
+export interface Views {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly u64: BigUint64Array;
+}
+
+const roles = byValue<Role>(sfRole);
+const attributions = byValue<Attribution>(sfAttribution);
+const events = { [sfEvent.open]: 'open', [sfEvent.update]: 'update', [sfEvent.end]: 'close' } as const;
+
+const states = [
+  'unknown',
+  'established',
+  'syn_sent',
+  'syn_recv',
+  'fin_wait1',
+  'fin_wait2',
+  'time_wait',
+  'close',
+  'close_wait',
+  'last_ack',
+  'listen',
+  'closing',
+  'new_syn_recv',
+] as const;
+
+/** Byte pairs as hexadecimal text: four look-ups make a 64-bit id. */
+const hex16 = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
+
+/** `o`: where the record begins in the batch, a multiple of 8. */
+export function decodeConnection(v: Views, o: number, process: Process | undefined): ConnectionRecord {
+  const u8 = (field: number): number => v.u8[o + field] as number;
+  const u16 = (field: number): number => v.u16[(o + field) >> 1] as number;
+  const u32 = (field: number): number => v.u32[(o + field) >> 2] as number;
+  const u64 = (field: number): bigint => v.u64[(o + field) >> 3] as bigint;
+  const size = (field: number): number => u32(field) + u32(field + 4) * 4_294_967_296;
+
+  const flags = u8(at.flags);
+  const event = events[u8(at.event) as keyof typeof events] ?? 'update';
+  const ipv4 = u8(at.family) === 4;
+  return {
+    event,
+    time: u64(at.timeNs),
+    startTime: u64(at.startNs),
+    id: hex64(u32(at.id + 4), u32(at.id)),
+    cookie: u64(at.cookie),
+    transport: 'tcp',
+    networkType: ipv4 ? 'ipv4' : 'ipv6',
+    role: roles[u8(at.role)] ?? 'unknown',
+    localAddress: ipv4
+      ? ipv4Text(u32(at.localAddress))
+      : ipv6Text(v.u8.subarray(o + at.localAddress, o + at.localAddress + 16)),
+    localPort: u16(at.localPort),
+    peerAddress: ipv4
+      ? ipv4Text(u32(at.peerAddress))
+      : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
+    peerPort: u16(at.peerPort),
+    preExisting: (flags & sfFlag.preExisting) !== 0,
+    state: states[u8(at.state)] ?? 'unknown',
+    networkNamespace: u32(at.netns),
+    attribution: process ? (attributions[u8(at.attribution)] ?? 'none') : 'none',
+    process,
+    sentBytes: size(at.sentBytes),
+    receivedBytes: size(at.receivedBytes),
+    sentPackets: u32(at.sentPackets),
+    receivedPackets: u32(at.receivedPackets),
+    retransmits: u32(at.retransmits),
+    lostSegments: u32(at.lost),
+    reordering: u32(at.reordering),
+    handshakeDuration: seconds(u32(at.handshakeUs)),
+    smoothedRtt: seconds(u32(at.rttUs)),
+    minRtt: seconds(u32(at.rttMinUs)),
+    rttVariation: seconds(u32(at.rttVariationUs)),
+    busyTime: u32(at.busyMs) / 1000,
+    receiveWindowLimitedTime: u32(at.receiveWindowLimitedMs) / 1000,
+    sendBufferLimitedTime: u32(at.sendBufferLimitedMs) / 1000,
+    end:
+      event === 'close'
+        ? {
+            error: u16(at.error),
+            established: (flags & sfFlag.established) !== 0,
+            bound: (flags & sfFlag.bound) !== 0,
+          }
+        : undefined,
+  };
+}
+
+/** Microseconds to seconds; 0 means never measured. */
+function seconds(microseconds: number): number | undefined {
+  return microseconds === 0 ? undefined : microseconds / 1e6;
+}
+
+function hex64(high: number, low: number): string {
+  return `${hex16[high >>> 16]}${hex16[high & 0xffff]}${hex16[low >>> 16]}${hex16[low & 0xffff]}`;
+}
+
+function byValue<Name extends string>(values: Readonly<Record<Name, number>>): Name[] {
+  const names: Name[] = [];
+  for (const name of Object.keys(values) as Name[]) names[values[name]] = name;
+  return names;
+}

@@ -1,0 +1,96 @@
+/** Batches from the reader thread to records. A batch is a run of records, each padded to 8 bytes. */
+import { LRUCache } from 'lru-cache';
+import type { Ledger } from '../ledger.ts';
+import type { ConnectionRecord, Process } from '../model.ts';
+import { decodeConnection, type Views } from './connection.ts';
+import { decodeProcess } from './process.ts';
+import { sfConnection, sfKind, sfProcess } from './wire.gen.ts';
+
+/** Descriptions kept; one that was forgotten is read from /proc when its process still lives. */
+const processLimit = 32_768;
+
+export interface Decoder {
+  /** Records in the order of their events. What cannot be decoded is counted and ends its batch. */
+  decode(batch: ArrayBuffer): ConnectionRecord[];
+}
+
+export interface DecoderOptions {
+  readonly ledger: Ledger;
+  /** Called once for each description, before any record that refers to it. */
+  readonly onProcess: (process: Process) => void;
+  /** A record refers to a description that we do not have: the second way to know. */
+  readonly describe: (pid: number, serial: number) => Process | undefined;
+}
+
+export function createDecoder({ ledger, onProcess, describe }: DecoderOptions): Decoder {
+  const processes = new LRUCache<number, Process>({ max: processLimit });
+
+  const learn = (process: Process): void => {
+    processes.set(process.serial, process);
+    onProcess(process);
+  };
+
+  const owner = (pid: number, serial: number): Process | undefined => {
+    if (serial === 0) return undefined;
+    const known = processes.get(serial);
+    if (known) return known;
+    const found = describe(pid, serial);
+    if (found) learn(found);
+    return found;
+  };
+
+  return {
+    decode(batch) {
+      const records: ConnectionRecord[] = [];
+      const views = viewsOf(batch);
+      for (let offset = 0; offset < batch.byteLength; ) {
+        const length = lengthAt(views, offset, batch.byteLength);
+        if (length === undefined) {
+          ledger.lose('capture', 'malformed');
+          break;
+        }
+        if (views.u8[offset] === sfKind.process) {
+          learn(decodeProcess(new DataView(batch, offset, length)));
+        } else {
+          const serial = views.u32[(offset + sfConnection.process) >> 2] as number;
+          const pid = views.u32[(offset + sfConnection.pid) >> 2] as number;
+          records.push(decodeConnection(views, offset, owner(pid, serial)));
+        }
+        offset += (length + 7) & ~7;
+      }
+      ledger.received += records.length;
+      return records;
+    },
+  };
+}
+
+function viewsOf(batch: ArrayBuffer): Views {
+  return {
+    u8: new Uint8Array(batch),
+    u16: new Uint16Array(batch, 0, batch.byteLength >> 1),
+    u32: new Uint32Array(batch, 0, batch.byteLength >> 2),
+    u64: new BigUint64Array(batch, 0, batch.byteLength >> 3),
+  };
+}
+
+/** Undefined unless a whole record of a known kind lies here. */
+function lengthAt(views: Views, offset: number, end: number): number | undefined {
+  if (offset + 4 > end) return undefined;
+  const length = views.u16[(offset + 2) >> 1] as number;
+  if (offset + length > end) return undefined;
+  const kind = views.u8[offset];
+  if (kind === sfKind.connection) return length === sfConnection.size ? length : undefined;
+  if (kind === sfKind.process) return length >= sfProcess.data && partsFit(views, offset, length) ? length : undefined;
+  return undefined;
+}
+
+/** The ends of the parts must rise and stay within the record. */
+function partsFit(views: Views, offset: number, length: number): boolean {
+  let before = 0;
+  for (let field = offset + sfProcess.partEnd; field < offset + sfProcess.unused; field += 2) {
+    const end = views.u16[field >> 1] as number;
+    if (end < before || end > length - sfProcess.data) return false;
+    before = end;
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+/**
+ * The whole surface of the native addon (native/addon.cc). Everything else in src/ is above it.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+/** What this kernel and host let the agent see. */
+export interface Features {
+  /** False: only the agent's own cgroup namespace can be seen by the cgroup hooks. */
+  readonly wholeHost: boolean;
+  /** Updates of live connections (Linux 6.2 and later). */
+  readonly snapshot: boolean;
+  /** Owners of sockets that were accepted and closed unused. */
+  readonly releaseOwner: boolean;
+}
+
+export interface CaptureOptions {
+  /** Bytes, a power of two. */
+  readonly ringBytes: number;
+  readonly maxConnections: number;
+  /** Send a record when a connection is established, too. */
+  readonly emitOpen: boolean;
+}
+
+/** Thrown by the constructor and by start(): message is one sentence, log what libbpf and the verifier said. */
+export interface CaptureError extends Error {
+  readonly errno: number;
+  readonly step: string;
+  readonly log?: string;
+}
+
+export interface NativeCapture {
+  /**
+   * Attaches the programs and starts the reader thread. onBatch gets whole records (layout: wire.gen.ts), on the
+   * JavaScript thread; onEnd comes after the last batch. Throws CaptureError.
+   */
+  start(onBatch: (batch: ArrayBuffer) => void, onEnd: () => void): Features;
+  /** Asks the reader thread for an update record of each connection that moved since the last time. */
+  requestSnapshot(): void;
+  /** The kernel side's sums, indexed by sfCounter; also after the end. */
+  counts(): Float64Array;
+  /** Detaches, delivers what is in the ring, then calls onEnd. Idempotent. */
+  stop(): void;
+}
+
+interface Addon {
+  /** Loads the BPF programs. Throws CaptureError. */
+  readonly Capture: new (
+    options: CaptureOptions,
+  ) => NativeCapture;
+  /** Name of a user or group id by the system's name service; undefined when it has none. Never rejects. */
+  lookupName(kind: 'user' | 'group', id: number): Promise<string | undefined>;
+}
+
+export function loadAddon(): Addon {
+  const root = join(import.meta.dirname, '..', '..');
+  return createRequire(import.meta.url)(join(root, 'build', 'sockflow.node')) as Addon;
+}

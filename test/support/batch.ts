@@ -1,0 +1,104 @@
+/** Builds wire records for tests, as the native core hands them over. */
+import { sfConnection, sfEvent, sfKind, sfProcess } from '../../src/capture/wire.gen.ts';
+
+type Field = Exclude<keyof typeof sfConnection, 'size'>;
+export type ConnectionFields = Partial<Record<Field, number | bigint | readonly number[]>>;
+
+export interface ProcessFields {
+  serial: number;
+  pid: number;
+  parentPid?: number;
+  userId?: number;
+  name?: string;
+  /** Raw bytes of each part, last component first, each component ended by NUL. */
+  parts?: readonly Uint8Array[];
+}
+
+const widths: Readonly<Record<string, 1 | 2 | 4 | 8>> = {
+  kind: 1,
+  event: 1,
+  family: 1,
+  role: 1,
+  attribution: 1,
+  state: 1,
+  shutdown: 1,
+  flags: 1,
+  length: 2,
+  localPort: 2,
+  peerPort: 2,
+  error: 2,
+  timeNs: 8,
+  startNs: 8,
+  cookie: 8,
+  id: 8,
+  sentBytes: 8,
+  receivedBytes: 8,
+};
+
+export function connectionBytes(fields: ConnectionFields): Uint8Array {
+  const view = new DataView(new ArrayBuffer(sfConnection.size));
+  const all: ConnectionFields = {
+    kind: sfKind.connection,
+    event: sfEvent.end,
+    length: sfConnection.size,
+    family: 4,
+    ...fields,
+  };
+  for (const [name, value] of Object.entries(all) as [Field, number | bigint | number[]][]) put(view, name, value);
+  return new Uint8Array(view.buffer);
+}
+
+function put(view: DataView, name: Field, value: number | bigint | readonly number[]): void {
+  const offset = sfConnection[name];
+  if (Array.isArray(value)) return new Uint8Array(view.buffer).set(value, offset);
+  const width = widths[name] ?? 4;
+  if (width === 8) view.setBigUint64(offset, BigInt(value as number), true);
+  else if (width === 4) view.setUint32(offset, Number(value), true);
+  else if (width === 2) view.setUint16(offset, Number(value), true);
+  else view.setUint8(offset, Number(value));
+}
+
+/** `/usr/bin/curl` as the kernel writes it. */
+export function pathPart(path: string): Uint8Array {
+  return Buffer.from(
+    path
+      .split('/')
+      .filter(Boolean)
+      .reverse()
+      .map((name) => `${name}\0`)
+      .join(''),
+  );
+}
+
+export function processBytes({
+  serial,
+  pid,
+  parentPid = 1,
+  userId = 0,
+  name = '',
+  parts = [],
+}: ProcessFields): Uint8Array {
+  const data = Buffer.concat(parts);
+  const record = Buffer.alloc(sfProcess.data + data.length);
+  record.writeUInt8(sfKind.process, sfProcess.kind);
+  record.writeUInt16LE(record.length, sfProcess.length);
+  record.writeUInt32LE(serial, sfProcess.serial);
+  record.writeUInt32LE(pid, sfProcess.pid);
+  record.writeUInt32LE(parentPid, sfProcess.parentPid);
+  record.writeUInt32LE(userId, sfProcess.userId);
+  record.write(name, sfProcess.name, 15, 'utf8');
+  let end = 0;
+  for (let part = 0; part < 5; part++) {
+    end += parts[part]?.length ?? 0;
+    record.writeUInt16LE(end, sfProcess.partEnd + 2 * part);
+  }
+  data.copy(record, sfProcess.data);
+  return record;
+}
+
+/** One batch of these records, each padded to 8 bytes. */
+export function batch(...records: Uint8Array[]): ArrayBuffer {
+  const padded = records.map((record) => Buffer.concat([record, Buffer.alloc(-record.length & 7)]));
+  const whole = Buffer.concat(padded);
+  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length) as ArrayBuffer;
+}
