@@ -1,31 +1,18 @@
 /** The workloads of test/workloads: built when stale, started in a namespace, their own account of what they did. */
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { built } from './compile.ts';
 import type { Namespace } from './netns.ts';
 import { finished } from './processes.ts';
 
-const SOURCES = join(import.meta.dirname, '../workloads');
-const BUILT = join(import.meta.dirname, '../../build/test');
-
 export type Program = 'tcp-server' | 'tcp-client' | 'short-lived' | 'short-lived-helper' | 'attempts';
 
-function modified(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** Path of a workload program, compiled if need be. Test files run side by side, hence the rename. */
+/** Path of a workload program. */
 export function program(name: Program): string {
-  const source = join(SOURCES, `${name}.c`);
-  const binary = join(BUILT, name);
-  if (modified(binary) > Math.max(modified(source), modified(join(SOURCES, 'workload.h')))) return binary;
-  mkdirSync(BUILT, { recursive: true });
-  const fresh = `${binary}.${process.pid}`;
-  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-static', '-o', fresh, source]);
-  renameSync(fresh, binary);
-  return binary;
+  return built(`test/workloads/${name}.c`);
 }
 
 /** The program under a name and in a directory of the test's own: to the agent it is a program of its own. */

@@ -38,7 +38,8 @@ static pid_t start(const char *helper, const char *port, long i) {
 int main(int argc, char **argv) {
   bound_life();
   const char *helper = option(argc, argv, "--helper", "short-lived-helper"), *port = option(argc, argv, "--port", "0");
-  long count = number(option(argc, argv, "--processes", "2000")), parallel = number(option(argc, argv, "--parallel", "4"));
+  long count = number(option(argc, argv, "--processes", "2000")),
+       parallel = number(option(argc, argv, "--parallel", "4"));
   if (count > MAX_PROCESSES) count = MAX_PROCESSES;
   for (long i = 0; i < count; i++) {
     if (i >= parallel) await_one();

@@ -35,7 +35,8 @@ static long reply_size(long request) {
 static void serve(int fd) {
   long received = receive_all(fd);
   long sent = send_bytes(fd, reply_size(received));
-  report(report_fd, "{\"pid\":%d,\"peerPort\":%d,\"received\":%ld,\"sent\":%ld}\n", getpid(), peer_port(fd), received, sent);
+  report(report_fd, "{\"pid\":%d,\"peerPort\":%d,\"received\":%ld,\"sent\":%ld}\n", getpid(), peer_port(fd), received,
+         sent);
 }
 
 static int take(int listener) {
@@ -60,8 +61,7 @@ static void *serving_thread(void *listener) {
 static void send_descriptor(int channel, int fd) {
   char byte = 'c', control[CMSG_SPACE(sizeof fd)] = {0};
   struct iovec data = {&byte, 1};
-  struct msghdr message = {
-      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
@@ -73,8 +73,7 @@ static void send_descriptor(int channel, int fd) {
 static int receive_descriptor(int channel) {
   char byte, control[CMSG_SPACE(sizeof(int))];
   struct iovec data = {&byte, 1};
-  struct msghdr message = {
-      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
   int fd;
   memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
@@ -177,8 +176,8 @@ int main(int argc, char **argv) {
   const char *program = option(argc, argv, "--program", argv[0]);
   int workers = (int)number(option(argc, argv, "--workers", "3"));
   if (workers > MAX_WORKERS) workers = MAX_WORKERS;
-  int listener = listen_on(loopback(option(argc, argv, "--family", "4"), (int)number(option(argc, argv, "--port", "0"))),
-                           BACKLOG);
+  int listener =
+      listen_on(loopback(option(argc, argv, "--family", "4"), (int)number(option(argc, argv, "--port", "0"))), BACKLOG);
   pid_t pids[MAX_WORKERS];
 
   if (!strcmp(mode, "loop")) {

@@ -1,0 +1,126 @@
+// Bounded loads for the bench, all inside the network namespace that it runs in.
+//
+//   storm connections N [--parallel N]   N connections, 64 bytes each way
+//   storm requests N                     N requests of 64 bytes on one connection, each answered by 64 bytes
+//
+// Clients and servers are threads of two processes. Prints {"operations":N,"seconds":S,"port":N,"failed":N}.
+#include "../test/workloads/workload.h"
+#include <sys/mman.h>
+#include <time.h>
+
+#define BYTES 64
+#define MAX_PARALLEL 64
+/** Loopback addresses dialled in turn: one alone runs out of ports while closed connections linger. */
+#define ADDRESSES 251
+
+static int port, listener;
+static long each;
+
+static long exchange_block(int fd, int receive_first) {
+  char block[BYTES] = {0};
+  if (receive_first && recv(fd, block, BYTES, MSG_WAITALL) != BYTES) return 0;
+  if (send(fd, block, BYTES, MSG_NOSIGNAL) != BYTES) return 0;
+  return receive_first || recv(fd, block, BYTES, MSG_WAITALL) == BYTES;
+}
+
+static void *serve(void *unused) {
+  char byte;
+  for (;;) {
+    int fd = accept(listener, NULL, NULL), one = 1;
+    if (fd < 0) die("accept");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    while (exchange_block(fd, 1)) {
+    }
+    while (recv(fd, &byte, 1, 0) > 0) {
+    }
+    close(fd);
+  }
+  return unused;
+}
+
+static void serve_with(int threads) {
+  pthread_t thread;
+  for (int i = 1; i < threads; i++)
+    if (pthread_create(&thread, NULL, serve, NULL)) die("pthread_create");
+  serve(NULL);
+}
+
+static int dial(long i) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(i % ADDRESSES));
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to)) {
+    close(fd);
+    return -1;
+  }
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  return fd;
+}
+
+/** Returns how many failed. */
+static void *connect_many(void *number) {
+  long failed = 0;
+  for (long i = 0; i < each; i++) {
+    int fd = dial(i * MAX_PARALLEL + (long)number);
+    if (fd < 0 || !exchange_block(fd, 0)) failed++;
+    if (fd >= 0) close(fd);
+  }
+  return (void *)failed;
+}
+
+static long connections(int parallel) {
+  pthread_t threads[MAX_PARALLEL];
+  long failed = 0;
+  for (long i = 0; i < parallel; i++)
+    if (pthread_create(&threads[i], NULL, connect_many, (void *)i)) die("pthread_create");
+  for (int i = 0; i < parallel; i++) {
+    void *result;
+    pthread_join(threads[i], &result);
+    failed += (long)result;
+  }
+  return failed;
+}
+
+static long requests(long count) {
+  int fd = dial(0);
+  long failed = 0;
+  for (long i = 0; i < count; i++) failed += !exchange_block(fd, 0);
+  close(fd);
+  return failed;
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv) {
+  bound_life();
+  if (argc < 3) return fprintf(stderr, "usage: storm connections|requests N [--parallel N]\n"), 2;
+  int storm = !strcmp(argv[1], "connections");
+  long count = number(argv[2]);
+  int parallel = (int)number(option(argc, argv, "--parallel", "4"));
+  if (parallel < 1 || parallel > MAX_PARALLEL) parallel = MAX_PARALLEL;
+  each = count / parallel;
+
+  struct address any = loopback("4", 0);
+  ((struct sockaddr_in *)&any.storage)->sin_addr.s_addr = htonl(INADDR_ANY);
+  listener = listen_on(any, 4096);
+  port = local_port(listener);
+  pid_t server = fork();
+  if (server == 0) {
+    bound_life();
+    serve_with(storm ? parallel : 1);
+  }
+  close(listener);
+
+  double begin = now();
+  long failed = storm ? connections(parallel) : requests(count);
+  double seconds = now() - begin;
+  printf("{\"operations\":%ld,\"seconds\":%.6f,\"port\":%d,\"failed\":%ld}\n", storm ? each * parallel : count, seconds,
+         port, failed);
+  kill(server, SIGKILL);
+  waitpid(server, NULL, 0);
+  return 0;
+}

@@ -1,0 +1,24 @@
+/** The C programs of tests and bench, compiled when stale. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+const CHECKOUT = join(import.meta.dirname, '../..');
+const BUILT = join(CHECKOUT, 'build/test');
+const SHARED = join(CHECKOUT, 'test/workloads/workload.h');
+
+function modified(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** Path of the program made of a source file. Test files run side by side, hence the rename. */
+export function built(sourceFile: string): string {
+  const source = join(CHECKOUT, sourceFile);
+  const binary = join(BUILT, basename(sourceFile, '.c'));
+  if (modified(binary) > Math.max(modified(source), modified(SHARED))) return binary;
+  mkdirSync(BUILT, { recursive: true });
+  const fresh = `${binary}.${process.pid}`;
+  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-static', '-o', fresh, source]);
+  renameSync(fresh, binary);
+  return binary;
+}
