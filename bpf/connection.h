@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * What we remember of a live connection: get, create, forget. The only file that knows how it is stored.
- * A preallocated hash keyed by the socket's address: docs/decisions/0001-connection-state.md has the measurements.
- * Inserted at SYN_SENT (client) and at the end of the handshake (server), deleted at CLOSE, which every TCP socket
- * reaches. When it is full the connection is counted as lost.
+ *
+ * Two levels. First an array, indexed by the low bits of the socket's cookie: cookies are dealt out in sequence, so a
+ * slot is nearly always free, and neither hashing nor a lock is paid for. Where a slot is taken (by a connection that
+ * has lived while the numbers went round) a hash keyed by the socket's address takes the newcomer; it is consulted only
+ * while it holds something. docs/decisions/0001-connection-state.md has the measurements.
+ *
+ * Made at SYN_SENT (client) and at the end of the handshake (server), gone at CLOSE, which every TCP socket reaches.
+ * When both are full the connection is counted as lost.
  */
 #ifndef SOCKFLOW_CONNECTION_H
 #define SOCKFLOW_CONNECTION_H
@@ -11,6 +16,7 @@
 #include "count.h"
 
 struct connection {
+  __u64 sk; /* address of the socket; 0: the slot is free */
   __u64 cookie;
   __u64 start_ns;
   __u32 pid;
@@ -24,31 +30,59 @@ struct connection {
 };
 
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 131072); /* user space sets it before loading, to a power of two */
+  __type(key, __u32);
+  __type(value, struct connection);
+} slots SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 131072); /* user space sets it before loading */
+  __uint(max_entries, 131072); /* as slots */
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64);
   __type(value, struct connection);
-} connections SEC(".maps");
+} overflow SEC(".maps");
 
-static __always_inline struct connection *connection_get(const void *sk) {
-  __u64 key = (__u64)sk;
-  return bpf_map_lookup_elem(&connections, &key);
+const volatile __u32 slot_mask = 131071;
+__u64 overflowed = 0; /* entries of overflow */
+
+static __always_inline struct connection *slot_of(__u64 cookie) {
+  __u32 index = cookie & slot_mask;
+  return bpf_map_lookup_elem(&slots, &index);
 }
 
-/* Counts what it does: opened either way, lost when the table is full. */
-static __always_inline void connection_create(const void *sk, const struct connection *connection) {
+static __always_inline struct connection *connection_get(const void *sk, __u64 cookie) {
   __u64 key = (__u64)sk;
-  count(SF_COUNT_OPENED);
-  count(connection->role == SF_ROLE_CLIENT ? SF_COUNT_CONNECTS : SF_COUNT_ACCEPTS);
-  if (bpf_map_update_elem(&connections, &key, connection, BPF_ANY))
+  struct connection *slot = slot_of(cookie);
+  if (slot && slot->sk == key) return slot;
+  return overflowed ? bpf_map_lookup_elem(&overflow, &key) : NULL;
+}
+
+/* Remembers *fresh, whose cookie is set; counts it as opened, and as lost when there is no room. */
+static __always_inline void connection_create(const void *sk, struct connection *fresh) {
+  __u64 key = (__u64)sk;
+  struct connection *slot = slot_of(fresh->cookie);
+  count(fresh->role == SF_ROLE_CLIENT ? SF_COUNT_CONNECTS : SF_COUNT_ACCEPTS);
+  if (slot && (slot->sk == key || __sync_val_compare_and_swap(&slot->sk, 0, key) == 0)) {
+    fresh->sk = key;
+    *slot = *fresh;
+    return;
+  }
+  fresh->sk = key;
+  if (bpf_map_update_elem(&overflow, &key, fresh, BPF_ANY))
     count(SF_COUNT_LOST_TABLE);
   else
-    count(SF_COUNT_INSERTED);
+    __sync_fetch_and_add(&overflowed, 1);
 }
 
-static __always_inline void connection_forget(const void *sk) {
-  __u64 key = (__u64)sk;
-  if (!bpf_map_delete_elem(&connections, &key)) count(SF_COUNT_DELETED);
+static __always_inline void connection_forget(struct connection *connection) {
+  __u64 key = connection->sk;
+  struct connection *slot = slot_of(connection->cookie);
+  if (slot && slot->sk == key)
+    slot->sk = 0;
+  else if (!bpf_map_delete_elem(&overflow, &key))
+    __sync_fetch_and_add(&overflowed, -1);
 }
 
 #endif

@@ -152,8 +152,8 @@ typedef struct {
   __u32 val;
 } kgid_t;
 struct cred {
-  kuid_t uid;
-  kgid_t gid;
+  kuid_t euid;
+  kgid_t egid;
 };
 
 struct upid {

@@ -122,7 +122,7 @@ static __always_inline void owner_by_use(const struct sock *sk) {
   __u64 mm = (__u64)task->mm, pid = task->tgid;
   if (seen->cookie == cookie && seen->mm == mm && seen->pid == pid) return;
 
-  struct connection *connection = connection_get(sk);
+  struct connection *connection = connection_get(sk, cookie);
   if (!connection) return;
   owner_from_current(connection, SF_OWNER_USE);
   seen->cookie = cookie;

@@ -114,9 +114,9 @@ static __always_inline void fill_process(struct sf_process *record, struct task_
   record->start_ns = BPF_CORE_READ(leader, start_boottime);
   record->pid = BPF_CORE_READ(task, tgid);
   record->parent_pid = BPF_CORE_READ(parent, tgid);
-  record->user_id = BPF_CORE_READ(task, cred, uid.val);
-  record->group_id = BPF_CORE_READ(task, cred, gid.val);
-  record->parent_user_id = BPF_CORE_READ(parent, cred, uid.val);
+  record->user_id = BPF_CORE_READ(task, cred, euid.val);
+  record->group_id = BPF_CORE_READ(task, cred, egid.val);
+  record->parent_user_id = BPF_CORE_READ(parent, cred, euid.val);
   record->namespace_pid = namespace_pid(leader);
   bpf_core_read_str(record->name, sizeof(record->name), &leader->comm);
   bpf_core_read_str(record->parent_name, sizeof(record->parent_name), &parent->comm);

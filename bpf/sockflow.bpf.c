@@ -17,6 +17,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile bool emit_open = false; /* does any output want open records? */
 
+static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
+
 /* Process context: a connect was called, and current is who did it. */
 static __always_inline void client_begins(struct sock *sk) {
   struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = bpf_get_socket_cookie(sk)};
@@ -48,10 +50,10 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
 }
 
 static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int oldstate) {
-  struct connection *c = connection_get(sk);
+  struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
   count(emit(tp, c, SF_EVENT_END, oldstate) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
-  connection_forget(sk);
+  connection_forget(c);
 }
 
 /* TCP life cycle. MPTCP's own sockets pass here too, with another protocol: its subflows are the connections. */
@@ -72,7 +74,7 @@ int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
       ended(sk, tp, oldstate);
   } else if (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) {
     /* Also SYN_RECV to FIN_WAIT1: a fast-open server that closed before the handshake's end. */
-    struct connection *c = connection_get(sk);
+    struct connection *c = connection_get(sk, cookie_of(sk));
     if (newstate == TCP_SYN_RECV) return 0; /* simultaneous open: established comes next */
     if (c)
       client_established(tp, c);
@@ -101,21 +103,23 @@ int BPF_PROG(received, struct sock *sk) {
 SEC("cgroup/sock_release")
 int released(struct bpf_sock *ctx) {
   if (ctx->protocol != IPPROTO_TCP) return 1;
-  struct connection *c = connection_get(ctx);
+  struct connection *c = connection_get(ctx, bpf_get_socket_cookie(ctx));
   if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
   return 1;
 }
 
-/* Live connections that moved since the last time, once an interval, through the ring. */
+/*
+ * Live connections that moved since the last time, once an interval, through the ring: writing records to the sequence
+ * file would start the walk of a hash bucket anew at each read. Runs over both levels of the table.
+ */
 SEC("iter/bpf_map_elem")
 int snapshot(struct bpf_iter__bpf_map_elem *ctx) {
-  __u64 *key = ctx->key;
   struct connection *c = ctx->value;
-  if (!key || !c) return 0;
-  struct tcp_sock *tp = bpf_rdonly_cast((void *)*key, bpf_core_type_id_kernel(struct tcp_sock));
+  if (!c || !c->sk || !(c->flags & SF_FLAG_ESTABLISHED)) return 0;
+  struct tcp_sock *tp = bpf_rdonly_cast((void *)c->sk, bpf_core_type_id_kernel(struct tcp_sock));
   struct sock *sk = &tp->inet_conn.icsk_inet.sk;
   /* The socket may be gone and its memory in use by another one. */
-  if ((__u64)sk->__sk_common.skc_cookie.counter != c->cookie || !(c->flags & SF_FLAG_ESTABLISHED)) return 0;
+  if (cookie_of(sk) != c->cookie) return 0;
   __u32 segments = tp->segs_in + tp->segs_out;
   if (segments == c->reported_segments) return 0;
   if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))

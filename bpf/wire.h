@@ -42,20 +42,17 @@ enum sf_flag {
   SF_FLAG_BOUND = 8,       /* has a local port, so a connect got as far as sending */
 };
 
-/* The sums of one CPU. opened = live + closed + lost_*, always; user space adds the CPUs up. */
+/* The sums of one CPU; user space adds the CPUs up. connects + accepts = live + closed + lost_*, always. */
 enum sf_counter {
-  SF_COUNT_OPENED = 0,         /* connections begun: attempts and accepts */
-  SF_COUNT_CLOSED = 1,         /* end records handed to the ring */
-  SF_COUNT_CONNECTS = 2,       /* of the opened: attempts from here */
-  SF_COUNT_ACCEPTS = 3,        /* of the opened: accepted here */
-  SF_COUNT_LOST_TABLE = 4,     /* opened, but the connection table was full */
-  SF_COUNT_LOST_RING = 5,      /* ended, but the ring had no room for the end record */
-  SF_COUNT_DROPPED_EVENTS = 6, /* open and update records the ring had no room for; the connection itself is not lost */
-  SF_COUNT_DROPPED_PROCESSES = 7, /* process descriptions the ring had no room for; tried again at the next socket */
-  SF_COUNT_DROPPED_LISTENERS = 8, /* listeners the table had no room for */
-  SF_COUNT_INSERTED = 9,       /* connection table: entries made … */
-  SF_COUNT_DELETED = 10,       /* … and removed: the difference is what lives */
-  SF_COUNT_MAX = 11,
+  SF_COUNT_CONNECTS = 0,          /* connections begun: attempts from here */
+  SF_COUNT_ACCEPTS = 1,           /* connections begun: accepted here */
+  SF_COUNT_CLOSED = 2,            /* end records handed to the ring */
+  SF_COUNT_LOST_TABLE = 3,        /* begun, but the connection table was full */
+  SF_COUNT_LOST_RING = 4,         /* ended, but the ring had no room for the end record */
+  SF_COUNT_DROPPED_EVENTS = 5,    /* open and update records the ring had no room for; no connection is lost by that */
+  SF_COUNT_DROPPED_PROCESSES = 6, /* process descriptions the ring had no room for; tried again at the next socket */
+  SF_COUNT_DROPPED_LISTENERS = 7, /* listeners the table had no room for */
+  SF_COUNT_MAX = 8,
 };
 
 /* A connection at one moment. Counters are totals of its life. */
@@ -122,7 +119,7 @@ struct sf_process {
   __u64 start_ns;
   __u32 pid;
   __u32 parent_pid;
-  __u32 user_id;
+  __u32 user_id; /* effective, as the next two */
   __u32 group_id;
   __u32 parent_user_id;
   __u32 namespace_pid;

@@ -99,12 +99,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Wake();
   }
 
+  // The counters, and behind them the number of live connections.
   Napi::Value Counts(const Napi::CallbackInfo &info) {
-    auto result = Napi::Float64Array::New(info.Env(), SF_COUNT_MAX);
-    uint64_t values[SF_COUNT_MAX] = {};
-    if (agent_) sf_counts(agent_, values);
-    else memcpy(values, last_counts_, sizeof(values));
-    for (int i = 0; i < SF_COUNT_MAX; i++) result[i] = static_cast<double>(values[i]);
+    if (agent_) sf_counts(agent_, counts_, &counts_[SF_COUNT_MAX]);
+    auto result = Napi::Float64Array::New(info.Env(), SF_COUNT_MAX + 1);
+    for (int i = 0; i <= SF_COUNT_MAX; i++) result[i] = static_cast<double>(counts_[i]);
     return result;
   }
 
@@ -118,7 +117,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   // Keeps the last counts: the summary line is written after the end.
   void CloseAgent() {
     if (!agent_) return;
-    sf_counts(agent_, last_counts_);
+    sf_counts(agent_, counts_, &counts_[SF_COUNT_MAX]);
     sf_close(agent_);
     agent_ = nullptr;
   }
@@ -190,7 +189,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   }
 
   struct sf_agent *agent_ = nullptr;
-  uint64_t last_counts_[SF_COUNT_MAX] = {};
+  uint64_t counts_[SF_COUNT_MAX + 1] = {};
   Napi::ThreadSafeFunction deliver_;
   Napi::FunctionReference on_end_;
   std::thread reader_;

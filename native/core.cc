@@ -22,7 +22,7 @@ struct sf_agent {
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
   struct bpf_link *release = nullptr;
-  struct bpf_link *snapshot = nullptr;
+  struct bpf_link *snapshots[2] = {};  // over the slots, over the overflow
   struct sf_features features = {};
   // The batch that sf_read is filling.
   char *at = nullptr;
@@ -147,13 +147,44 @@ void attach_release(struct sf_agent *agent) {
   agent->features.whole_host = whole_host;
 }
 
-// The iterator over the connection table.
-void attach_snapshot(struct sf_agent *agent) {
+struct bpf_link *attach_iterator(struct sf_agent *agent, struct bpf_map *map) {
   union bpf_iter_link_info info = {};
-  info.map.map_fd = bpf_map__fd(agent->skeleton->maps.connections);
+  info.map.map_fd = bpf_map__fd(map);
   DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-  agent->snapshot = bpf_program__attach_iter(agent->skeleton->progs.snapshot, &options);
-  agent->features.snapshot = agent->snapshot != nullptr;
+  return bpf_program__attach_iter(agent->skeleton->progs.snapshot, &options);
+}
+
+void attach_snapshot(struct sf_agent *agent) {
+  agent->snapshots[0] = attach_iterator(agent, agent->skeleton->maps.slots);
+  agent->snapshots[1] = attach_iterator(agent, agent->skeleton->maps.overflow);
+  agent->features.snapshot = agent->snapshots[0] && agent->snapshots[1];
+}
+
+int walk(struct bpf_link *link) {
+  int fd = bpf_iter_create(bpf_link__fd(link));
+  if (fd < 0) return -errno;
+  char nothing[64];
+  ssize_t got;
+  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {}
+  int code = got < 0 ? -errno : 0;
+  close(fd);
+  return code;
+}
+
+// Entries of the connection table, counted by looking at it: no counter of events is trusted for this one.
+uint64_t count_live(struct sf_agent *agent) {
+  constexpr uint32_t chunk = 4096;
+  uint64_t live = agent->skeleton->bss->overflowed;
+  std::vector<char> values(chunk * bpf_map__value_size(agent->skeleton->maps.slots));
+  std::vector<uint32_t> keys(chunk);
+  uint32_t at = 0;
+  for (void *in = nullptr;; in = &at) {
+    uint32_t count = chunk;
+    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), values.data(), &count, nullptr);
+    for (uint32_t i = 0; i < count; i++)
+      if (*reinterpret_cast<uint64_t *>(&values[i * (values.size() / chunk)])) live++;
+    if (code) return live;
+  }
 }
 
 }  // namespace
@@ -164,7 +195,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   if (!skeleton) return fail(error, errno, "open the BPF object", words);
   skeleton->rodata->emit_open = options->emit_open;
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
-  bpf_map__set_max_entries(skeleton->maps.connections, options->max_connections);
+  bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
+  bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
+  skeleton->rodata->slot_mask = options->max_connections - 1;
 
   int code = sockflow_bpf__load(skeleton);
   if (code) {
@@ -208,18 +241,14 @@ extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
 }
 
 extern "C" int sf_snapshot(struct sf_agent *agent) {
-  if (!agent->snapshot) return -ENOTSUP;
-  int fd = bpf_iter_create(bpf_link__fd(agent->snapshot));
-  if (fd < 0) return -errno;
-  char nothing[64];
-  ssize_t got;
-  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {}
-  int code = got < 0 ? -errno : 0;
-  close(fd);
+  if (!agent->features.snapshot) return -ENOTSUP;
+  int code = 0;
+  for (auto *link : agent->snapshots)
+    if (int failed = walk(link)) code = failed;
   return code;
 }
 
-extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {
+extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], uint64_t *live) {
   int cpus = libbpf_num_possible_cpus();
   if (cpus < 0) return cpus;
   std::vector<uint64_t> all(static_cast<size_t>(cpus) * SF_COUNT_MAX);
@@ -229,15 +258,17 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) 
     values[i] = 0;
     for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
   }
+  *live = count_live(agent);
   return 0;
 }
 
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {
-  bpf_link__destroy(agent->release);
-  bpf_link__destroy(agent->snapshot);
-  agent->release = agent->snapshot = nullptr;
+  for (auto **link : {&agent->release, &agent->snapshots[0], &agent->snapshots[1]}) {
+    bpf_link__destroy(*link);
+    *link = nullptr;
+  }
   sockflow_bpf__detach(agent->skeleton);
 }
 

@@ -22,7 +22,7 @@ extern "C" {
 
 struct sf_options {
   uint32_t ring_bytes;      /* power of two, a multiple of the page size */
-  uint32_t max_connections; /* entries of the connection table */
+  uint32_t max_connections; /* a power of two */
   uint8_t emit_open;        /* 1: send a record when a connection is established, too */
 };
 
@@ -47,8 +47,8 @@ long sf_read(struct sf_agent *agent, void *buffer, size_t size);
 /* Puts an update record of each connection that moved since the last time into the ring. -ENOTSUP below Linux 6.2. */
 int sf_snapshot(struct sf_agent *agent);
 
-/* Sums over all CPUs. */
-int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);
+/* Sums over all CPUs, and how many connections are in the table now. */
+int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], uint64_t *live);
 
 /* No new records after this; what is in the ring can still be read. */
 void sf_detach(struct sf_agent *agent);

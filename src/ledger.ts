@@ -8,8 +8,10 @@ export interface KernelCounts {
   opened: number;
   closed: number;
   live: number;
-  /** By reason, e.g. `ring_full`. */
+  /** Connections whose end was not reported, by reason, e.g. `ring_full`. */
   lost: Readonly<Record<string, number>>;
+  /** What could not be sent without a connection being lost by it: open and update records, descriptions, listeners. */
+  dropped: Readonly<Record<string, number>>;
 }
 
 export type Stage = 'kernel' | 'native' | 'capture' | 'correlate' | 'enrich' | 'export';

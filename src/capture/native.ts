@@ -17,6 +17,7 @@ export interface Features {
 export interface CaptureOptions {
   /** Bytes, a power of two. */
   readonly ringBytes: number;
+  /** A power of two. */
   readonly maxConnections: number;
   /** Send a record when a connection is established, too. */
   readonly emitOpen: boolean;
@@ -37,7 +38,7 @@ export interface NativeCapture {
   start(onBatch: (batch: ArrayBuffer) => void, onEnd: () => void): Features;
   /** Asks the reader thread for an update record of each connection that moved since the last time. */
   requestSnapshot(): void;
-  /** The kernel side's sums, indexed by sfCounter; also after the end. */
+  /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live. Also after the end. */
   counts(): Float64Array;
   /** Detaches, delivers what is in the ring, then calls onEnd. Idempotent. */
   stop(): void;

@@ -94,18 +94,15 @@ export const sfFlag = {
 } as const;
 
 export const sfCounter = {
-  opened: 0,
-  closed: 1,
-  connects: 2,
-  accepts: 3,
-  lostTable: 4,
-  lostRing: 5,
-  droppedEvents: 6,
-  droppedProcesses: 7,
-  droppedListeners: 8,
-  inserted: 9,
-  deleted: 10,
-  max: 11,
+  connects: 0,
+  accepts: 1,
+  closed: 2,
+  lostTable: 3,
+  lostRing: 4,
+  droppedEvents: 5,
+  droppedProcesses: 6,
+  droppedListeners: 7,
+  max: 8,
 } as const;
 
 export const sfPart = {

@@ -1,0 +1,81 @@
+/** The kernel side under one roof: loads and attaches it, and says clearly why when that is refused. */
+import { constants } from 'node:os';
+import { StartError } from '../errors.ts';
+import type { KernelCounts } from '../ledger.ts';
+import { type CaptureError, type CaptureOptions, type Features, loadAddon, type NativeCapture } from './native.ts';
+import { sfCounter } from './wire.gen.ts';
+
+const addon = loadAddon();
+
+export const lookupName = addon.lookupName;
+
+export interface Capture {
+  readonly features: Features;
+  counts(): KernelCounts;
+  /** Update records of the connections that moved will come with the next batches. */
+  requestSnapshot(): void;
+  /** Detaches; resolves when the last batch was delivered. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Throws StartError with a remedy. `debug` gets the whole verifier log. */
+export function startCapture(
+  options: CaptureOptions,
+  onBatch: (batch: ArrayBuffer) => void,
+  debug: (text: string) => void,
+): Capture {
+  const ended = Promise.withResolvers<void>();
+  try {
+    const native = new addon.Capture(options);
+    const features = native.start(onBatch, ended.resolve);
+    return {
+      features,
+      counts: () => kernelCounts(native),
+      requestSnapshot: () => native.requestSnapshot(),
+      stop: () => {
+        native.stop();
+        return ended.promise;
+      },
+    };
+  } catch (error) {
+    throw startError(error as CaptureError, debug);
+  }
+}
+
+function kernelCounts(native: NativeCapture): KernelCounts {
+  const counts = native.counts();
+  const of = (index: number): number => counts[index] as number;
+  return {
+    opened: of(sfCounter.connects) + of(sfCounter.accepts),
+    closed: of(sfCounter.closed),
+    live: of(sfCounter.max),
+    lost: { table_full: of(sfCounter.lostTable), ring_full: of(sfCounter.lostRing) },
+    dropped: {
+      events: of(sfCounter.droppedEvents),
+      processes: of(sfCounter.droppedProcesses),
+      listeners: of(sfCounter.droppedListeners),
+    },
+  };
+}
+
+const remedies: Readonly<Record<number, string>> = {
+  [constants.errno.EPERM]: 'run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN',
+  [constants.errno.EACCES]: 'run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN',
+  [constants.errno.ENOENT]: 'Linux 5.15 or later with CONFIG_DEBUG_INFO_BTF is needed',
+  [constants.errno.ESRCH]: 'Linux 5.15 or later with CONFIG_DEBUG_INFO_BTF is needed',
+  [constants.errno.ENOMEM]: 'try a smaller --ring-size or --max-connections',
+  [constants.errno.E2BIG]: 'try a smaller --max-connections',
+};
+
+function startError(error: CaptureError, debug: (text: string) => void): StartError {
+  if (error.log) debug(error.log);
+  const remedy = remedies[error.errno] ?? 'run with --log-level debug for what the kernel said';
+  const summary = error.log ? ` (${summaryOf(error.log)})` : '';
+  return new StartError(`${error.message}${summary}`, remedy, { cause: error });
+}
+
+/** Of a verifier log the last line that says anything: the refusal itself. */
+function summaryOf(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() && !/^(processed |-- |libbpf: (prog .*failed to load|failed to load object))/.test(line));
+  return (lines.at(-1) ?? '').replace(/^libbpf: /, '').slice(0, 200);
+}

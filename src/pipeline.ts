@@ -1,0 +1,95 @@
+/**
+ * The whole way of a record: capture → correlate → enrich → export. Nothing in here after the start throws: what goes
+ * wrong is counted in the ledger.
+ */
+import { release } from 'node:os';
+import { type Capture, lookupName, startCapture } from './capture/capture.ts';
+import { createDecoder } from './capture/decode.ts';
+import { checkHost, ownNetworkNamespace } from './capture/host.ts';
+import { describeFromProc } from './capture/proc.ts';
+import type { Options } from './cli/options.ts';
+import { createDeltas } from './correlate/deltas.ts';
+import { correlateOutcome } from './correlate/outcome.ts';
+import { createEnrichment } from './enrich/index.ts';
+import { createUserEnricher } from './enrich/user.ts';
+import { createExporters } from './export/index.ts';
+import type { KernelCounts, Ledger } from './ledger.ts';
+import type { Log } from './log.ts';
+import type { Exporter } from './model.ts';
+import { createSelection } from './select.ts';
+
+export interface Pipeline {
+  /** What is watched and where it goes, for the `ready` line. */
+  readonly description: string;
+  kernelCounts(): KernelCounts;
+  /** Stops capturing, sends what is left until `deadline` (as Date.now()). Idempotent. */
+  shutdown(deadline: number): Promise<void>;
+}
+
+export interface Callbacks {
+  /** An output is gone for good. */
+  onOutputLost(reason: string): void;
+}
+
+/** Throws StartError when the host does not let it. */
+export async function startPipeline(options: Options, log: Log, ledger: Ledger, callbacks: Callbacks): Promise<Pipeline> {
+  checkHost();
+  const selection = createSelection(options);
+  const exporters = await createExporters({
+    options,
+    selection,
+    ledger,
+    log,
+    ownNetworkNamespace: ownNetworkNamespace(),
+    kernelCounts: () => capture.counts(),
+    onOutputLost: callbacks.onOutputLost,
+  });
+  const decoder = createDecoder({
+    ledger,
+    onProcess: createEnrichment([createUserEnricher(lookupName)], ledger),
+    describe: describeFromProc,
+  });
+  const correlateDeltas = createDeltas();
+
+  const onBatch = (batch: ArrayBuffer): void => {
+    const records = decoder.decode(batch);
+    for (const record of records) {
+      correlateOutcome(record);
+      correlateDeltas(record);
+    }
+    for (const exporter of exporters) exporter.export(records);
+  };
+
+  const capture = startCapture(
+    { ringBytes: options.ringSize, maxConnections: options.maxConnections, emitOpen: selection.wantsOpen },
+    onBatch,
+    (text) => log.debug(text),
+  );
+  const snapshots = selection.wantsUpdate ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
+
+  let stopping: Promise<void> | undefined;
+  return {
+    description: describe(capture, exporters),
+    kernelCounts: () => capture.counts(),
+    shutdown(deadline) {
+      stopping ??= stop(deadline);
+      return stopping;
+    },
+  };
+
+  async function stop(deadline: number): Promise<void> {
+    clearInterval(snapshots);
+    await capture.stop();
+    await Promise.all(exporters.map((exporter) => exporter.shutdown(deadline)));
+  }
+}
+
+/** Kernel, what is seen, what is not and why, outputs. */
+function describe({ features }: Capture, exporters: readonly Exporter[]): string {
+  const off: string[] = ['udp (not built yet)'];
+  if (!features.snapshot) off.push('updates of live connections (Linux 6.2 or later)');
+  if (!features.releaseOwner) off.push('owner of unused sockets (no cgroup v2)');
+  else if (!features.wholeHost) off.push("owner of unused sockets outside this container's cgroup");
+  const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
+  return `Linux ${release()}, watching tcp; off: ${off.join(', ')}; outputs: ${outputs}`;
+}
