@@ -89,7 +89,7 @@ test.serial('the Collector has the same records as stdout, one resource for each
     const ended = await agent.stop();
     t.is(ended.code, 0);
     await collector.stop();
-    const printed = within(namespace, ended.records);
+    const printed = ends(within(namespace, ended.records));
     const logs = readLogs(collector.logsFile);
     const delivered = within(namespace, logs.map(asJson));
 

@@ -151,9 +151,13 @@ export function commandLine(args: readonly string[], options: AgentOptions = {})
   return [...enter, ...(options.through ?? []), SOCKFLOW, ...args];
 }
 
+/** Of what begins like the agent's settings, this one marks the processes of a test run and has to stay. */
+const NO_SETTING = 'SOCKFLOW_TEST_RUN';
+
 /** The environment of this test without what would change the agent's configuration. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(OTEL|SOCKFLOW)_/.test(name)));
+  const isSetting = (name: string) => /^(OTEL|SOCKFLOW)_/.test(name) && name !== NO_SETTING;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
 }
 
 const running = new Set<ChildProcess>();
