@@ -1,0 +1,49 @@
+/** The ledger and the kernel's counts in words: the summary line at the end, and what was lost while it runs. */
+import type { KernelCounts, Ledger } from '../ledger.ts';
+
+interface Loss {
+  readonly stage: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** Records that were complete and had nowhere to go any more when time was up; everything else that is lost is lost. */
+const isUnsent = ({ stage, reason }: Loss) => stage === 'export' && /(^|_)shutdown$/.test(reason);
+
+/** Everything that was lost so far, once: what the kernel side counted itself is left out of the ledger's entries. */
+export function losses(ledger: Ledger, counts: KernelCounts): Loss[] {
+  const kernel = Object.entries(counts.lost).map(([reason, count]) => ({ stage: 'kernel', reason, count }));
+  const others = ledger.lost.filter(({ stage, reason }) => stage !== 'kernel' || !(reason in counts.lost));
+  return [...kernel, ...others].filter(({ count }) => count > 0);
+}
+
+/** One line: how many records, what became of them. */
+export function formatSummary(ledger: Ledger, counts: KernelCounts, internalErrors = 0): string {
+  const all = losses(ledger, counts);
+  const lost = all.filter((loss) => !isUnsent(loss));
+  const parts = [
+    `${ledger.received} records (opened ${counts.opened}, closed ${counts.closed}, live ${counts.live})`,
+    `sent ${formatSent(ledger.sent)}`,
+    `unsent ${sum(all.filter(isUnsent))}`,
+    `lost ${sum(lost)}${formatLosses(lost)}`,
+    ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
+  ];
+  return parts.join(', ');
+}
+
+function formatSent(sent: ReadonlyMap<string, number>): string {
+  const all = [...sent];
+  const [only] = all;
+  if (only && all.length === 1) return `${only[1]}`;
+  return all.length === 0 ? '0' : all.map(([exporter, count]) => `${count} to ${exporter}`).join(' and ');
+}
+
+function formatLosses(lost: readonly Loss[]): string {
+  return lost.length === 0
+    ? ''
+    : ` (${lost.map(({ stage, reason, count }) => `${stage} ${reason} ${count}`).join(', ')})`;
+}
+
+function sum(all: readonly Loss[]): number {
+  return all.reduce((total, { count }) => total + count, 0);
+}

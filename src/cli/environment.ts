@@ -1,0 +1,71 @@
+/** What the environment says: SOCKFLOW_* for every option, and the OTEL_* variables that aren't the SDK's business. */
+import { UsageError } from '../errors.ts';
+import { nearest } from './nearest.ts';
+import { notBuiltOptions } from './not-built.ts';
+import { entries, type Key, type Option, variableName } from './options.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An option's text and the name that a message has to blame for it. */
+export interface Setting {
+  readonly text: string;
+  readonly source: string;
+}
+
+/** Empty counts as not set, as the OpenTelemetry specification has it. */
+function read(env: Environment, name: string): Setting | undefined {
+  const text = env[name]?.trim();
+  return text ? { text, source: name } : undefined;
+}
+
+/** The SOCKFLOW_* variable of an option. What can be repeated on the command line is separated by commas here. */
+export function readVariable(env: Environment, key: Key, option: Option<unknown>): Setting | undefined {
+  const setting = read(env, variableName(key));
+  if (!setting || option.kind.type !== 'repeated') return setting;
+  return { ...setting, text: setting.text.split(',').join('\n') };
+}
+
+const notBuiltVariables = notBuiltOptions.filter((name) => name.length > 1).map(variableName);
+const variables = entries.map(([key]) => variableName(key));
+/** Kubernetes sets these in every pod when a service is called sockflow. */
+const ofKubernetes = /^SOCKFLOW_(SERVICE|PORT)(_|$)/;
+
+/** Refuses what isn't built; returns a warning for each variable that looks like a mistyped option. */
+export function checkVariables(env: Environment): string[] {
+  const own = Object.keys(env).filter((name) => name.startsWith('SOCKFLOW_') && env[name] && !ofKubernetes.test(name));
+  const notBuilt = own.find((name) => notBuiltVariables.includes(name));
+  if (notBuilt) throw new UsageError(`${notBuilt} is not built yet`);
+  return own.flatMap((name) => {
+    const near = variables.includes(name) ? undefined : nearest(name, variables);
+    return near ? [`${name} is not a setting; did you mean ${near}?`] : [];
+  });
+}
+
+/** Where OTEL_* sends a signal; a flag or a SOCKFLOW_* variable wins over it. */
+export function readEndpoint(env: Environment, signal: 'LOGS' | 'METRICS'): string | undefined {
+  const setting =
+    read(env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) ?? read(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') ?? undefined;
+  if (!setting) return undefined;
+  // The SDK would fall back to localhost without a word.
+  if (!(URL.parse(setting.text) ?? URL.parse(`http://${setting.text}`))) {
+    throw new UsageError(`${setting.source} expects a URL such as http://localhost:4317, not "${setting.text}"`);
+  }
+  return setting.text;
+}
+
+/** The protocol that OTEL_* asks for. */
+export function readProtocol(env: Environment, signal: 'LOGS' | 'METRICS'): Setting | undefined {
+  return read(env, `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`) ?? read(env, 'OTEL_EXPORTER_OTLP_PROTOCOL');
+}
+
+/** Whether OTEL_* turns a signal off. */
+export function isTurnedOff(env: Environment, signal: 'LOGS' | 'METRICS'): boolean {
+  const exporters = read(env, `OTEL_${signal}_EXPORTER`)?.text;
+  return exporters === 'none' || read(env, 'OTEL_SDK_DISABLED')?.text.toLowerCase() === 'true';
+}
+
+/** OTEL_METRIC_EXPORT_INTERVAL: milliseconds, as a time that an option understands. */
+export function readMetricInterval(env: Environment): Setting | undefined {
+  const setting = read(env, 'OTEL_METRIC_EXPORT_INTERVAL');
+  return setting && { ...setting, text: `${setting.text}ms` };
+}

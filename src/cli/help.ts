@@ -1,0 +1,83 @@
+/** `sockflow --help`, from the table of options. At most 80 columns. */
+import { notBuiltOptions } from './not-built.ts';
+import { entries, type Group, groups, type Option, optionName } from './options.ts';
+
+const COLUMN = 28;
+const WIDTH = 79;
+
+interface Line {
+  readonly names: string;
+  readonly text: string;
+}
+
+const introduction = `Usage: sockflow [options]
+
+Shows every TCP connection of every process of this host: who opened or
+accepted it, what it moved, how it ended. Needs root, or the capabilities
+CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Without options it prints a line
+for each event; with an endpoint it sends them there and prints nothing.`;
+
+const notes: Partial<Record<Group, string>> = {
+  'What is watched': 'None of -i -o -r -c: all of them. They combine: -tio.',
+};
+
+const examples = `Examples:
+  sockflow                          a line for each connection that opens or ends
+  sockflow -o -c                    what programs dial here, and how it went
+  sockflow --format json | jq .     every field, under its OpenTelemetry name
+  sockflow --otlp-endpoint http://localhost:4317
+                                    logs and metrics to a Collector
+
+Times are 500ms, 10s, 5m, 1h; sizes are 64MiB, 512KiB or bytes. Each option is
+an environment variable, too: --otlp-endpoint is SOCKFLOW_OTLP_ENDPOINT. The
+OTEL_EXPORTER_OTLP_* variables hold; a flag wins over all. Ctrl-C stops.
+`;
+
+const common: readonly Line[] = [
+  { names: '-h, --help', text: 'This text' },
+  { names: '    --version', text: 'Name and version' },
+];
+
+export function formatHelp(): string {
+  return `${[introduction, ...groups.map(formatGroup), examples].join('\n\n')}`;
+}
+
+function formatGroup(group: Group): string {
+  const built = entries.filter(([key]) => !notBuiltOptions.includes(optionName(key)));
+  const lines = built.filter(([, option]) => option.group === group).map(([key, option]) => describe(key, option));
+  const all = group === 'Running' ? [...lines, ...common] : lines;
+  const note = notes[group];
+  return [`${group}:`, ...all.map(formatLine), ...(note ? [`  ${note}`] : [])].join('\n');
+}
+
+function describe(key: string, option: Option<unknown>): Line {
+  const short = option.aliases.find((alias) => alias.length === 1);
+  const long = option.aliases.filter((alias) => alias.length > 1).map((alias) => `, --${alias}`);
+  const name = `--${option.negatable ? '[no-]' : ''}${optionName(key)}${long.join('')}`;
+  const value = option.kind.placeholder && ` ${option.kind.placeholder}`;
+  return { names: (short ? `-${short}, ` : '    ') + name + value, text: describeText(option) };
+}
+
+function describeText({ help, kind, fallback }: Option<unknown>): string {
+  if (kind.type !== 'flag') return fallback ? `${help} (${fallback})` : help;
+  return fallback === 'true' ? `${help} (on)` : help;
+}
+
+function formatLine({ names, text }: Line): string {
+  const rows = wrap(text, WIDTH - COLUMN);
+  const head = `  ${names}`;
+  const first = head.length < COLUMN - 1 ? head.padEnd(COLUMN) + (rows.shift() ?? '') : head;
+  return [first, ...rows.map((row) => ' '.repeat(COLUMN) + row)].join('\n');
+}
+
+function wrap(text: string, width: number): string[] {
+  const rows: string[] = [];
+  let row = '';
+  for (const word of text.split(' ')) {
+    if (row && row.length + 1 + word.length > width) {
+      rows.push(row);
+      row = word;
+    } else row = row ? `${row} ${word}` : word;
+  }
+  return [...rows, row];
+}

@@ -1,0 +1,124 @@
+/** The kinds of values that an option can have: what to type, what was expected if it was something else. */
+import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
+
+export interface Kind<Value> {
+  readonly type: 'flag' | 'value' | 'repeated';
+  /** Shown in the help behind the name. */
+  readonly placeholder: string;
+  /** Completes the sentence "--name expects …". */
+  readonly expects: string;
+  /** Never repeat what was typed in a message. */
+  readonly secret?: true;
+  /** Undefined: not understood. Of `repeated` kinds it gets the texts joined with line feeds. */
+  readonly parse: (text: string) => Value | undefined;
+}
+
+export const flag: Kind<boolean> = {
+  type: 'flag',
+  placeholder: '',
+  expects: 'true or false',
+  parse: (text) => ({ true: true, false: false, 1: true, 0: false })[text.toLowerCase()],
+};
+
+export const duration: Kind<number> = {
+  type: 'value',
+  placeholder: 'TIME',
+  expects: 'a time such as 500ms, 10s, 5m or 1h',
+  parse: parseDuration,
+};
+
+export function size(least: number): Kind<number> {
+  const parse = (text: string) => {
+    const bytes = parseSize(text);
+    return bytes !== undefined && bytes >= least ? bytes : undefined;
+  };
+  return {
+    type: 'value',
+    placeholder: 'SIZE',
+    expects: `a size such as 64MiB or 512KiB, at least ${least} bytes`,
+    parse,
+  };
+}
+
+/** What the kernel accepts for a ring: a power of two, whole pages. */
+export const ringSize: Kind<number> = {
+  type: 'value',
+  placeholder: 'SIZE',
+  expects: 'a power of two from 64KiB to 1GiB, such as 16MiB',
+  parse: (text) => {
+    const bytes = parseSize(text) ?? 0;
+    return bytes >= 2 ** 16 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
+  },
+};
+
+export function integer(least: number, most: number): Kind<number> {
+  return {
+    type: 'value',
+    placeholder: 'N',
+    expects: `a whole number from ${least} to ${most}`,
+    parse: (text) => parseInteger(text, least, most),
+  };
+}
+
+export function oneOf<const Word extends string>(...words: Word[]): Kind<Word> {
+  return {
+    type: 'value',
+    placeholder: words.join('|'),
+    expects: `one of ${words.join(', ')}`,
+    parse: (text) => words.find((word) => word === text),
+  };
+}
+
+export function someOf<const Word extends string>(placeholder: string, ...words: Word[]): Kind<readonly Word[]> {
+  return {
+    type: 'value',
+    placeholder,
+    expects: `some of ${words.join(',')}, with commas between`,
+    parse: (text) => {
+      const given = text.split(',').map((part) => part.trim());
+      const found = words.filter((word) => given.includes(word));
+      return given.every((part) => (words as string[]).includes(part)) ? found : undefined;
+    },
+  };
+}
+
+export const file: Kind<string> = {
+  type: 'value',
+  placeholder: 'FILE',
+  expects: 'the name of a file',
+  parse: (text) => text || undefined,
+};
+
+/** Where a gRPC server listens. A path has no meaning there, so it is taken for a mistake. */
+export const grpcUrl: Kind<string> = {
+  type: 'value',
+  placeholder: 'URL',
+  expects: 'a URL such as http://localhost:4317 or https://collector:4317, without a path',
+  parse: (text) => {
+    const url = URL.parse(text);
+    const known = url?.protocol === 'http:' || url?.protocol === 'https:';
+    return known && url.hostname !== '' && url.pathname === '/' && !url.search && !url.hash ? text : undefined;
+  },
+};
+
+export const pairs: Kind<Readonly<Record<string, string>>> = {
+  type: 'repeated',
+  placeholder: 'K=V',
+  expects: 'a name and a value such as tenant=blue',
+  parse: (text) => readPairs(text, () => true),
+};
+
+/** Headers carry tokens, so a wrong one isn't repeated in the message. What gRPC would refuse later is refused here. */
+export const headers: Kind<Readonly<Record<string, string>>> = {
+  type: 'repeated',
+  placeholder: 'K=V',
+  expects: 'a name of letters, digits, - _ . and a value of ASCII, such as authorization=token',
+  secret: true,
+  parse: (text) => readPairs(text, ([key, value]) => /^[\w.-]+$/.test(key) && /^[\x20-\x7e]*$/.test(value)),
+};
+
+function readPairs(text: string, isGood: (pair: readonly [string, string]) => boolean) {
+  if (text === '') return {};
+  const read = text.split('\n').map(parsePair);
+  return read.every((pair) => pair && isGood(pair)) ? Object.fromEntries(read as [string, string][]) : undefined;
+}

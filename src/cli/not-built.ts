@@ -1,0 +1,27 @@
+/** Names of the contract that aren't built: refused by name, so that nobody thinks that they work. */
+
+export const notBuiltOptions: readonly string[] = [
+  'udp',
+  'u',
+  'zmq',
+  'z',
+  'traces',
+  'filter',
+  'columns',
+  'record',
+  'dns',
+  'config',
+  'spool',
+  'spool-size',
+  'health',
+  'metric-attributes',
+  'histogram',
+  'identity',
+  'command-args',
+  'tcp-details',
+  'user',
+];
+
+export const notBuiltCommands: readonly string[] = ['top', 'check', 'replay', 'config', 'completion'];
+
+export const notBuiltProtocols: readonly string[] = ['http/protobuf', 'http/json'];

@@ -1,0 +1,134 @@
+/**
+ * Every option, once: the command line, the environment and the help are made from this table. The key is the field of
+ * `Options`; in kebab case it is the name (`--otlp-endpoint`), in capitals the variable (`SOCKFLOW_OTLP_ENDPOINT`).
+ */
+import type { EventName } from '../model.ts';
+import {
+  duration,
+  file,
+  flag,
+  grpcUrl,
+  headers,
+  integer,
+  type Kind,
+  oneOf,
+  pairs,
+  ringSize,
+  size,
+  someOf,
+} from './kinds.ts';
+
+export const groups = ['What is watched', 'Output', 'OpenTelemetry (OTLP)', 'Running', 'Advanced'] as const;
+export type Group = (typeof groups)[number];
+
+export interface Option<Value> {
+  readonly kind: Kind<NonNullable<Value>>;
+  /** The default, as one would type it. */
+  readonly fallback: string | undefined;
+  readonly group: Group;
+  /** One sentence or two, without a full stop at the end. */
+  readonly help: string;
+  /** Other names, short ones first. */
+  readonly aliases: readonly string[];
+  /** A flag that is on by default: `--no-name` exists, too. */
+  readonly negatable: boolean;
+}
+
+type Details = Partial<Pick<Option<unknown>, 'aliases' | 'negatable'>>;
+
+function define<Value>(group: Group, kind: Kind<Value>, help: string, details: Details = {}) {
+  const common = { kind, group, help, aliases: [], negatable: false, ...details };
+  return {
+    /** Absent unless given. */
+    optional: { ...common, fallback: undefined } as Option<Value | undefined>,
+    default: (fallback: string) => ({ ...common, fallback }) as Option<Value>,
+  };
+}
+
+const watched = groups[0];
+const output = groups[1];
+const otlp = groups[2];
+const running = groups[3];
+const advanced = groups[4];
+
+const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'] as const satisfies EventName[];
+
+export const table = {
+  tcp: define(watched, flag, 'TCP; the only protocol that is built', { aliases: ['t'] }).default('false'),
+  in: define(watched, flag, 'Connections accepted here', { aliases: ['i'] }).default('false'),
+  out: define(watched, flag, 'Connections begun here, failed ones too', { aliases: ['o', 'on'] }).default('false'),
+  retransmits: define(watched, flag, 'Retransmissions', { aliases: ['r', 'retr'] }).default('false'),
+  close: define(watched, flag, 'Ends of connections, with what they moved', { aliases: ['c', 'tcpclose'] }).default(
+    'false',
+  ),
+  events: define(
+    watched,
+    someOf('LIST', ...events),
+    'Exactly these, on every output: open, update, close, failed, retransmit, reset',
+  ).optional,
+  snapshot: define(watched, flag, 'Connections older than the agent', { negatable: true }).default('true'),
+
+  format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')
+    .optional,
+  verbose: define(output, flag, 'Every field of a record, in a block below its line', { aliases: ['v'] }).default(
+    'false',
+  ),
+  docker: define(output, flag, 'Names of containers and pods', { aliases: ['d'], negatable: true }).default('true'),
+  interval: define(output, duration, 'How often live connections are reported (update events)').default('10s'),
+
+  otlpEndpoint: define(otlp, grpcUrl, 'Send there').optional,
+  otlpProtocol: define(otlp, oneOf('grpc', 'http/protobuf', 'http/json'), 'How; only grpc is built').default('grpc'),
+  otlpHeader: define(otlp, headers, 'Sent with every request; repeatable').optional,
+  otlpCertificate: define(otlp, file, "Certificates (PEM) that the server's is checked against").optional,
+  otlpClientCertificate: define(otlp, file, "The agent's own certificate (PEM)").optional,
+  otlpClientKey: define(otlp, file, 'The key to it (PEM)').optional,
+  otlpCompression: define(otlp, oneOf('gzip', 'none'), 'What leaves is compressed or not').optional,
+  otlpTimeout: define(otlp, duration, 'How long the server may take to answer a request').optional,
+  logs: define(otlp, flag, 'A log record for each event; on when there is an endpoint', { negatable: true }).optional,
+  metrics: define(otlp, flag, 'Metrics; on when there is an endpoint', { negatable: true }).optional,
+  metricInterval: define(otlp, duration, 'How often metrics are sent').default('60s'),
+  attribute: define(otlp, pairs, 'Added to each resource, in JSON lines too; repeatable').default(''),
+
+  duration: define(running, duration, 'Stop by itself after this time').optional,
+  shutdownTimeout: define(running, duration, 'How long the end may take: what is not sent by then is counted').default(
+    '10s',
+  ),
+  logLevel: define(
+    running,
+    oneOf('error', 'warn', 'info', 'debug'),
+    'What the agent says about itself on stderr',
+  ).default('info'),
+
+  queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server').default('64MiB'),
+  ringSize: define(advanced, ringSize, 'Memory between the kernel and the agent').default('16MiB'),
+  maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(
+    '262144',
+  ),
+};
+
+export type Key = keyof typeof table;
+type Given = { readonly [K in Key]: (typeof table)[K] extends Option<infer Value> ? Value : never };
+export type Format = 'text' | 'json' | 'none';
+
+/** What the agent was asked to do. Times are milliseconds, sizes bytes. */
+export interface Options extends Omit<Given, 'format' | 'logs' | 'metrics'> {
+  /** What stdout shows, after the default was worked out. */
+  readonly format: Format;
+  /** Whether OTLP log records are sent: there is an endpoint for them, and they were not turned off. */
+  readonly logs: boolean;
+  /** Whether OTLP metrics are sent. */
+  readonly metrics: boolean;
+}
+
+/** Name on the command line, without the dashes. */
+export function optionName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Name in the environment. */
+export function variableName(key: string): string {
+  return `SOCKFLOW_${optionName(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** The table as a list. */
+export const entries = Object.entries(table) as readonly [Key, Option<unknown>][];

@@ -1,0 +1,105 @@
+/** From the command line and the environment to `Options`: flag over SOCKFLOW_* over OTEL_* over default. */
+import { UsageError } from '../errors.ts';
+import {
+  checkVariables,
+  type Environment,
+  isTurnedOff,
+  readEndpoint,
+  readMetricInterval,
+  readProtocol,
+  readVariable,
+  type Setting,
+} from './environment.ts';
+import { readFlags } from './flags.ts';
+import { notBuiltProtocols } from './not-built.ts';
+import { entries, type Key, type Option, type Options, optionName } from './options.ts';
+import { quote } from './tokens.ts';
+
+export type Command =
+  | { readonly action: 'help' | 'version' }
+  | { readonly action: 'run'; readonly options: Options; readonly warnings: readonly string[] };
+
+/** Throws a UsageError for anything that isn't right. */
+export function parseCommandLine(tokens: readonly string[], env: Environment): Command {
+  // Help is for people who have got something else wrong.
+  if (tokens.includes('--help') || tokens.includes('-h')) return { action: 'help' };
+  const flags = readFlags(tokens);
+  if (flags.help) return { action: 'help' };
+  if (flags.version) return { action: 'version' };
+  const warnings = checkVariables(env);
+  return { action: 'run', options: resolve(flags.texts, env), warnings };
+}
+
+function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
+  const settings = new Map(entries.map(([key, option]) => [key, find(key, option, texts, env)]));
+  const values = Object.fromEntries(entries.map(([key, option]) => [key, parse(option, settings.get(key))]));
+  const given = values as unknown as Given;
+  const sent = resolveSignals(given, env);
+  checkProtocol(settings.get('otlpProtocol'), sent, env);
+  const format = given.format ?? (sent.logs || sent.metrics || sent.endpoint ? 'none' : 'text');
+  return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics });
+}
+
+type Given = Omit<Options, 'format' | 'logs' | 'metrics'> & {
+  readonly format: Options['format'] | undefined;
+  readonly logs: boolean | undefined;
+  readonly metrics: boolean | undefined;
+};
+
+function find(key: Key, option: Option<unknown>, texts: ReadonlyMap<Key, string>, env: Environment) {
+  const text = texts.get(key);
+  if (text !== undefined) return { text, source: `--${optionName(key)}` };
+  return readVariable(env, key, option) ?? (key === 'metricInterval' ? readMetricInterval(env) : undefined);
+}
+
+function parse(option: Option<unknown>, setting: Setting | undefined): unknown {
+  const text = setting?.text ?? option.fallback;
+  if (text === undefined) return undefined;
+  const value = option.kind.parse(text);
+  if (value !== undefined) return value;
+  const came = option.kind.secret ? '' : `, not ${quote(text)}`;
+  throw new UsageError(`${setting?.source} expects ${option.kind.expects}${came}`);
+}
+
+interface Signals {
+  readonly logs: boolean;
+  readonly metrics: boolean;
+  /** An endpoint was named, whatever is sent there. */
+  readonly endpoint: boolean;
+}
+
+function resolveSignals(given: Given, env: Environment): Signals {
+  const has = (signal: 'LOGS' | 'METRICS') =>
+    given.otlpEndpoint !== undefined || readEndpoint(env, signal) !== undefined;
+  const hasLogs = has('LOGS');
+  const hasMetrics = has('METRICS');
+  checkWanted('logs', given.logs, hasLogs);
+  checkWanted('metrics', given.metrics, hasMetrics);
+  return {
+    logs: hasLogs && (given.logs ?? !isTurnedOff(env, 'LOGS')),
+    metrics: hasMetrics && (given.metrics ?? !isTurnedOff(env, 'METRICS')),
+    endpoint: hasLogs || hasMetrics,
+  };
+}
+
+function checkWanted(name: string, wanted: boolean | undefined, hasEndpoint: boolean): void {
+  if (wanted && !hasEndpoint) throw new UsageError(`--${name} expects an endpoint: add --otlp-endpoint URL`);
+}
+
+function checkProtocol(setting: Setting | undefined, sent: Signals, env: Environment): void {
+  if (sent.logs) checkBuilt(setting ?? readProtocol(env, 'LOGS'));
+  if (sent.metrics) checkBuilt(setting ?? readProtocol(env, 'METRICS'));
+  checkBuilt(setting);
+}
+
+function checkBuilt(setting: Setting | undefined): void {
+  if (!setting || setting.text === 'grpc') return;
+  const known = notBuiltProtocols.includes(setting.text);
+  const what = known ? `${setting.text} is not built yet` : `${quote(setting.text)} is not a protocol`;
+  throw new UsageError(`${setting.source}: ${what}; use grpc, usually port 4317`);
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part) Object.freeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,95 @@
+/**
+ * What a command line may not say, each in one sentence. The parser behind is more patient than people deserve: it takes
+ * `--tcp=maybe` for false and `-t5` for a value.
+ */
+import { UsageError } from '../errors.ts';
+import { sanitise } from '../export/text/sanitise.ts';
+import { nearest } from './nearest.ts';
+import { notBuiltCommands, notBuiltOptions } from './not-built.ts';
+import { entries, type Option, optionName } from './options.ts';
+
+const byName = new Map<string, Option<unknown>>(
+  entries.flatMap(([key, option]) => [optionName(key), ...option.aliases].map((name) => [name, option] as const)),
+);
+const longNames = [...byName.keys(), 'help', 'version', ...notBuiltOptions].filter((name) => name.length > 1);
+const plainFlags: readonly string[] = ['help', 'version', 'h'];
+
+/** Throws a UsageError for the first token that isn't an option or the value of one. */
+export function checkTokens(tokens: readonly string[]): void {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index] ?? '';
+    if (token === '--') index += refuseRest(tokens[index + 1]);
+    else if (token.startsWith('--')) index += checkLong(token, tokens[index + 1]);
+    else if (token.startsWith('-') && token.length > 1) checkShort(token);
+    else refusePositional(token);
+  }
+}
+
+/** Returns how many of the following tokens belong to this one. */
+function checkLong(token: string, next: string | undefined): 0 | 1 {
+  const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(token) ?? [];
+  if (name.startsWith('no-') && isNegatable(name.slice(3))) return refuseValue(`--${name}`, value);
+  if (name.length === 1 || notBuiltOptions.includes(name)) throw unknown(`--${name}`, name);
+  if (plainFlags.includes(name)) return refuseValue(`--${name}`, value);
+  const option = byName.get(name);
+  if (!option) throw unknown(`--${name}`, name);
+  if (option.kind.type === 'flag') return checkFlag(name, value);
+  if (value !== undefined) return 0;
+  if (next === undefined || /^-\D/.test(next))
+    throw new UsageError(`--${name} expects ${option.kind.expects}; none came`);
+  return 1;
+}
+
+function isNegatable(name: string): boolean {
+  return name.length > 1 && byName.get(name)?.negatable === true;
+}
+
+function refuseValue(name: string, value: string | undefined): 0 {
+  if (value !== undefined) throw new UsageError(`${name} takes no value, but ${quote(value)} came`);
+  return 0;
+}
+
+function checkFlag(name: string, value: string | undefined): 0 {
+  if (value === undefined || value === 'true' || value === 'false') return 0;
+  throw new UsageError(`--${name} expects no value, or =true or =false, not ${quote(value)}`);
+}
+
+function checkShort(token: string): void {
+  for (const letter of token.slice(1)) {
+    if (notBuiltOptions.includes(letter)) throw notBuilt(`-${letter}`);
+    if (plainFlags.includes(letter) || byName.get(letter)?.kind.type === 'flag') continue;
+    throw unknown(token.length === 2 ? token : `-${letter} (in ${quote(token)})`, token.replace(/^-/, ''));
+  }
+}
+
+function unknown(shown: string, name: string): UsageError {
+  if (notBuiltOptions.includes(name.replace(/^no-/, ''))) return notBuilt(shown);
+  const near = nearest(name, longNames);
+  const question = near ? `; did you mean --${near}?` : '; sockflow --help lists them';
+  return new UsageError(`${printable(shown)} is not an option${question}`);
+}
+
+function notBuilt(shown: string): UsageError {
+  return new UsageError(`${printable(shown)} is not built yet`);
+}
+
+/** Behind a lone `--` nothing is an option. */
+function refuseRest(token: string | undefined): 0 {
+  return token === undefined ? 0 : refusePositional(token);
+}
+
+function refusePositional(token: string): never {
+  if (notBuiltCommands.includes(token)) throw notBuilt(token);
+  const near = nearest(token, longNames);
+  const question = near ? `; did you mean --${near}?` : ': sockflow takes options only';
+  throw new UsageError(`${quote(token)} is not expected${question}`);
+}
+
+/** What a user typed, so that it stays on the line and its ends can be seen. */
+export function quote(text: string): string {
+  return `"${printable(text)}"`;
+}
+
+function printable(text: string): string {
+  return sanitise(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

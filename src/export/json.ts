@@ -1,0 +1,109 @@
+/** JSON lines: one object a record, under the names that OTLP uses. */
+import type { ConnectionRecord, Exporter, Process } from '../model.ts';
+import {
+  type Attribute,
+  type AttributeValue,
+  createRecordAttributes,
+  eventNames,
+  type Host,
+  hostAttributes,
+  resourceAttributes,
+  severityNumber,
+  unknownService,
+} from './semconv.ts';
+import type { Stdout } from './stdout.ts';
+import { formatTime } from './time.ts';
+
+export interface JsonOptions {
+  readonly host: Host;
+  /** Inode number of the agent's own network namespace. */
+  readonly ownNetworkNamespace: number;
+  /** Added to each resource; a key that a resource has already is the resource's. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Writes the selected records to stdout as JSON lines. */
+export function createJsonExporter(
+  stdout: Stdout,
+  isSelected: (record: ConnectionRecord) => boolean,
+  options: JsonOptions,
+): Exporter {
+  const format = createJsonFormatter(options);
+  return {
+    name: 'stdout',
+    export: (records) => stdout.write(records.filter(isSelected).map(format)),
+    shutdown: (deadline) => stdout.shutdown(deadline),
+  };
+}
+
+/** A record to its line, the line feed included. */
+export function createJsonFormatter(options: JsonOptions): (record: ConnectionRecord) => string {
+  const recordFields = createFieldWriter(createRecordAttributes(options));
+  const resource = createResourceFormatter(options);
+  return (record) =>
+    `{"timestamp":"${formatTime(record.time)}","event_name":"${eventNames[record.event]}","severity_number":${severityNumber(
+      record,
+    )},"resource":${resource(record.process)},"attributes":{${recordFields(record)}}}\n`;
+}
+
+/** The resource of a process is made once: and again when a name of a user, which is looked up apart, has come. */
+function createResourceFormatter({ host, attributes }: JsonOptions): (process: Process | undefined) => string {
+  const common = { ...attributes, ...readAll(hostAttributes, host) };
+  const unknown = JSON.stringify({ 'service.name': unknownService, ...common });
+  const cache = new WeakMap<Process, { names: string; text: string }>();
+  return (process) => {
+    if (!process) return unknown;
+    const names = `${process.userName}\0${process.groupName}\0${process.parentUserName}`;
+    const cached = cache.get(process);
+    if (cached?.names === names) return cached.text;
+    const text = JSON.stringify(wellFormed({ ...common, ...readAll(resourceAttributes, process) }));
+    cache.set(process, { names, text });
+    return text;
+  };
+}
+
+function readAll<Source>(attributes: readonly Attribute<Source>[], source: Source): Record<string, AttributeValue> {
+  const read = attributes.map(({ key, read }) => [key, read(source)] as const);
+  return Object.fromEntries(read.filter((pair): pair is [string, AttributeValue] => pair[1] !== undefined));
+}
+
+/** JSON.stringify writes lone surrogates as escapes that strict readers refuse. */
+function wellFormed(values: Record<string, AttributeValue>): Record<string, AttributeValue> {
+  const entries = Object.entries(values);
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, typeof value === 'string' ? value.toWellFormed() : value]),
+  );
+}
+
+/** Writes `"key":value` of all attributes that are there, with commas between. */
+function createFieldWriter<Source>(attributes: readonly Attribute<Source>[]): (source: Source) => string {
+  const fields = attributes.map(({ key, type, read }) => ({
+    prefix: `${JSON.stringify(key)}:`,
+    isInt: type === 'int',
+    read,
+  }));
+  return (source) => {
+    let text = '';
+    for (const { prefix, isInt, read } of fields) {
+      const value = read(source);
+      if (value === undefined) continue;
+      const json = typeof value === 'number' ? formatNumber(value, isInt) : formatValue(value);
+      if (json !== undefined) text += text === '' ? prefix + json : `,${prefix}${json}`;
+    }
+    return text;
+  };
+}
+
+/** JSON has no NaN and no infinity; an integer that a reader's double could not hold is a string. */
+function formatNumber(value: number, isInt: boolean): string | undefined {
+  if (!Number.isFinite(value)) return undefined;
+  return isInt && !Number.isSafeInteger(value) ? `"${BigInt(Math.round(value))}"` : `${value}`;
+}
+
+/** What JSON takes as it is. Testing costs less than escaping, and nearly all values pass. */
+const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+function formatValue(value: Exclude<AttributeValue, number>): string {
+  if (typeof value === 'string') return plain.test(value) ? `"${value}"` : JSON.stringify(value.toWellFormed());
+  return JSON.stringify(value);
+}

@@ -1,0 +1,62 @@
+/** Records to stdout: batched, bounded, and never waiting for the reader. */
+import { openDescriptor } from '../descriptor.ts';
+import type { Ledger } from '../ledger.ts';
+import { Writer } from '../writer.ts';
+
+export interface Stdout {
+  /** Takes over a text for each record, line feeds included. What doesn't fit is counted as lost. */
+  write(texts: readonly string[]): void;
+  /** Writes what waits until `deadline` (as Date.now()) and counts the rest. */
+  shutdown(deadline: number): Promise<void>;
+}
+
+export interface StdoutOptions {
+  readonly ledger: Ledger;
+  /** stdout is of no use any more. `stdout_closed`: its reader went away, which is a way to end us. */
+  readonly onLost: (reason: string) => void;
+  readonly fd?: number;
+  /** Bytes that may wait for the reader. */
+  readonly limit?: number;
+}
+
+/** A minute of a few hundred connections a second as JSON. */
+const LIMIT = 16 * 2 ** 20;
+
+/** Errors that say that nobody is there: a closed pipe, a socket or a terminal that was hung up. */
+const readerGone = new Set(['EPIPE', 'ECONNRESET', 'EIO']);
+
+export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOptions): Stdout {
+  let isLost = false;
+  let shutdown: Promise<void> | undefined;
+  let isScheduled = false;
+  const writer = new Writer(openDescriptor(fd, 'later'), limit, {
+    onWritten: (count) => ledger.deliver('stdout', count),
+    onDropped: (count, reason) => ledger.lose('export', nameLoss(reason, isLost), count),
+    onError: (error) => {
+      isLost = true;
+      onLost(readerGone.has(error.code ?? '') ? 'stdout_closed' : `stdout_failed: ${error.message}`);
+    },
+  });
+  return {
+    write(texts) {
+      if (texts.length === 0) return;
+      writer.push(texts);
+      // One system call for all that one turn of the event loop brings.
+      if (isScheduled) return;
+      isScheduled = true;
+      setImmediate(() => {
+        isScheduled = false;
+        writer.start();
+      });
+    },
+    shutdown(deadline) {
+      shutdown ??= writer.close(deadline);
+      return shutdown;
+    },
+  };
+}
+
+function nameLoss(reason: 'full' | 'closed', isLost: boolean): string {
+  if (reason === 'full') return 'stdout_full';
+  return isLost ? 'stdout_closed' : 'stdout_shutdown';
+}

@@ -1,0 +1,24 @@
+/** `-v`: every field of a record as an indented block, under the names that OTLP uses. */
+import type { ConnectionRecord } from '../../model.ts';
+import { type Attribute, type AttributeValue, createRecordAttributes, resourceAttributes } from '../semconv.ts';
+import { sanitise } from './sanitise.ts';
+
+/** Makes the function from a record to its block, each line with its line feed. */
+export function createBlockFormatter(
+  ownNetworkNamespace: number,
+  ascii: boolean,
+): (record: ConnectionRecord) => string {
+  const recordAttributes = createRecordAttributes({ ownNetworkNamespace });
+  return (record) => {
+    const owner = record.process ? formatAll(resourceAttributes, record.process, ascii) : '';
+    return owner + formatAll(recordAttributes, record, ascii);
+  };
+}
+
+function formatAll<Source>(attributes: readonly Attribute<Source>[], source: Source, ascii: boolean): string {
+  return attributes
+    .map(({ key, read }) => ({ key, value: read(source) }))
+    .filter((field): field is { key: string; value: AttributeValue } => field.value !== undefined)
+    .map(({ key, value }) => `    ${key} = ${sanitise(`${value}`, ascii)}\n`)
+    .join('');
+}

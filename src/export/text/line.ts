@@ -1,0 +1,119 @@
+/** A record as one line: time, verb, owner, direction, peer, and last what matters. */
+import type { ConnectionRecord, Process } from '../../model.ts';
+import { secondsBetween, toHrTime } from '../time.ts';
+import type { Colors, Layout } from './layout.ts';
+import { sanitise } from './sanitise.ts';
+import { formatTail } from './tail.ts';
+import { cutMiddle, pad } from './width.ts';
+
+export interface LineOptions {
+  readonly layout: Layout;
+  readonly colors: Colors;
+}
+
+/** The line of a record, without the line feed. */
+export function formatLine(record: ConnectionRecord, { layout, colors }: LineOptions): string {
+  const verb = verbOf(record);
+  const shown = verb.padEnd(5);
+  const cells = [
+    formatTime(record.time),
+    isTrouble(verb) ? colors.red(shown) : shown,
+    cell(nameAndPid(record.process?.executableName, record.process?.pid), layout.owner, layout),
+    ...(layout.user > 0 ? [cell(split(userOf(record.process)), layout.user, layout)] : []),
+    ...(layout.parent > 0 ? [cell(parentOf(record.process), layout.parent, layout)] : []),
+    ...(layout.localPort > 0 ? [`:${record.localPort}`.padEnd(layout.localPort)] : []),
+    arrowOf(record, layout),
+    cell(peerOf(record), layout.peer, layout),
+    formatTail(record, duration(record), layout, colors),
+  ];
+  return cells.join(' ').trimEnd();
+}
+
+/** The names of the columns, as a comment line. */
+export function formatHeader(layout: Layout): string {
+  const columns = [
+    pad('# TIME', 12),
+    'EVENT',
+    pad('PROCESS[PID]', layout.owner),
+    ...(layout.user > 0 ? [pad('USER', layout.user)] : []),
+    ...(layout.parent > 0 ? [pad('PARENT[PID]', layout.parent)] : []),
+    ...(layout.localPort > 0 ? [pad('LOCAL', layout.localPort)] : []),
+    pad('', layout.symbols.dialled.length),
+    pad('PEER', layout.peer),
+    'DETAILS',
+  ];
+  return columns.join(' ');
+}
+
+/** Lower case is normal, CAPITALS are trouble: grep finds it without colour. */
+function verbOf({ event, closeReason, errorType }: ConnectionRecord): string {
+  if (event === 'failed') return 'FAIL';
+  if (event === 'retransmit') return 'RETR';
+  if (event === 'reset' || closeReason === 'reset_local' || closeReason === 'reset_remote') return 'RESET';
+  if (event === 'update') return 'live';
+  return event === 'close' && errorType !== undefined ? 'CLOSE' : event;
+}
+
+function isTrouble(verb: string): boolean {
+  return verb === verb.toUpperCase();
+}
+
+/** A cell with a part that may be cut, and one that may not: a pid or a port is worthless when cut. */
+interface Parts {
+  readonly name: string;
+  readonly fixed: string;
+}
+
+function cell({ name, fixed }: Parts, width: number, { cut, symbols }: Layout): string {
+  const clean = sanitise(name, symbols.ascii);
+  return pad((cut ? cutMiddle(clean, width - fixed.length, symbols.cut) : clean) + fixed, width);
+}
+
+function split(name: string): Parts {
+  return { name, fixed: '' };
+}
+
+const nobody = split('-');
+
+function nameAndPid(name: string | undefined, pid: number | undefined): Parts {
+  if (pid === undefined) return nobody;
+  return { name: name || '?', fixed: `[${pid}]` };
+}
+
+function parentOf(process: Process | undefined): Parts {
+  return process ? nameAndPid(process.parentExecutableName, process.parentPid) : nobody;
+}
+
+function userOf(process: Process | undefined): string {
+  return process ? (process.userName ?? `${process.userId}`) : '-';
+}
+
+function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
+  if (role === 'client') return symbols.dialled;
+  return role === 'server' ? symbols.accepted : symbols.unknown;
+}
+
+function peerOf({ peerAddress, peerPort, networkType }: ConnectionRecord): Parts {
+  if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
+  return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
+}
+
+function duration(record: ConnectionRecord): number | undefined {
+  return record.preExisting ? undefined : secondsBetween(record.startTime, record.time);
+}
+
+let lastSecond = -1;
+let lastText = '';
+
+/** Local time: hh:mm:ss.mmm. */
+function formatTime(time: bigint): string {
+  const [second, nanoseconds] = toHrTime(time);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    const date = new Date(second * 1000);
+    lastText = [date.getHours(), date.getMinutes(), date.getSeconds()]
+      .map((part) => `${part}`.padStart(2, '0'))
+      .join(':');
+  }
+  return `${lastText}.${`${Math.floor(nanoseconds / 1e6)}`.padStart(3, '0')}`;
+}

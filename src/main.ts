@@ -1,0 +1,65 @@
+/** The process: reads what was typed, runs the agent, and alone ends it. */
+import { dirname } from 'node:path';
+import type { Environment } from './cli/environment.ts';
+import { parseCommandLine } from './cli/parse.ts';
+import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
+import { openDescriptor } from './descriptor.ts';
+import { UsageError } from './errors.ts';
+import { readHost } from './export/host.ts';
+import { createLog, createStderr, type Stderr } from './log.ts';
+import { Writer } from './writer.ts';
+
+/** Milliseconds for a reader of stderr or of the help. */
+const PATIENCE = 5_000;
+
+async function main(tokens: readonly string[], env: Environment): Promise<number> {
+  const stderr = createStderr();
+  try {
+    const command = parseCommandLine(tokens, env);
+    if (command.action === 'run') return await runAgent(command, stderr);
+    await print(command.action === 'help' ? await readHelp() : `sockflow ${readHost().agentVersion}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    createLog('error', stderr.write).say(error.message);
+    return 2;
+  } finally {
+    await stderr.close(Date.now() + PATIENCE);
+  }
+}
+
+async function readHelp(): Promise<string> {
+  const { formatHelp } = await import('./cli/help.ts');
+  return formatHelp();
+}
+
+/** To whoever reads stdout, even slowly. */
+async function print(text: string): Promise<void> {
+  const writer = new Writer(openDescriptor(1, 'wait'), text.length);
+  writer.push([text]);
+  await writer.close(Date.now() + PATIENCE);
+}
+
+type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;
+
+function runAgent({ options, warnings }: RunCommand, stderr: Stderr): Promise<number> {
+  const log = createLog(options.logLevel, stderr.write);
+  for (const warning of warnings) log.warn(warning);
+  return run(options, {
+    log,
+    start: startPipeline,
+    onSignal: (callback) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, callback);
+    },
+    onException: (callback) => process.on('uncaughtException', callback),
+  });
+}
+
+/** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */
+const startPipeline: StartPipeline = async (...args) => {
+  checkBuilt(dirname(import.meta.dirname));
+  const pipeline = await import('./pipeline.ts');
+  return pipeline.startPipeline(...args);
+};
+
+process.exit(await main(process.argv.slice(2), process.env));

@@ -1,0 +1,71 @@
+/** Which events reach which output. Metrics aren't asked: they see all records of the selected protocols. */
+import type { Options } from './cli/options.ts';
+import type { ConnectionRecord, EventName } from './model.ts';
+
+type Test = (record: ConnectionRecord) => boolean;
+
+export interface Selection {
+  readonly stdout: Test;
+  /** For OTLP log records. */
+  readonly otlp: Test;
+  /** Some output shows open events, so the kernel has to send them. */
+  readonly wantsOpen: boolean;
+  /** Some output shows update events, or metrics are sent, which need them to count while a connection lives. */
+  readonly wantsUpdate: boolean;
+}
+
+type Asked = Pick<Options, 'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics'>;
+
+const stdoutDefault: readonly EventName[] = ['open', 'close', 'failed', 'retransmit', 'reset'];
+const otlpDefault: readonly EventName[] = ['update', 'close', 'failed'];
+
+/** `-i -o -r -c` and `--events` add up, and hold for every output; without any of them each output has its default. */
+export function createSelection(options: Asked): Selection {
+  const asked = askedFor(options);
+  const stdout = options.format === 'none' ? never : (asked ?? anyOf(stdoutDefault));
+  const otlp = options.logs ? (asked ?? anyOf(otlpDefault)) : never;
+  return {
+    stdout: stdout.test,
+    otlp: otlp.test,
+    wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
+    wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),
+  };
+}
+
+/** A test, and the names of the events that may pass it. */
+interface Filter {
+  readonly names: ReadonlySet<EventName>;
+  readonly test: Test;
+}
+
+const never: Filter = { names: new Set(), test: () => false };
+
+function anyOf(names: readonly EventName[]): Filter {
+  const set = new Set(names);
+  return { names: set, test: (record) => set.has(record.event) };
+}
+
+const accepted: Filter = {
+  names: new Set(['open']),
+  test: (record) => record.event === 'open' && record.role === 'server',
+};
+
+const dialled: Filter = {
+  names: new Set(['open', 'failed']),
+  test: (record) => record.event === 'failed' || (record.event === 'open' && record.role === 'client'),
+};
+
+function askedFor(options: Asked): Filter | undefined {
+  const filters = [
+    ...(options.in ? [accepted] : []),
+    ...(options.out ? [dialled] : []),
+    ...(options.retransmits ? [anyOf(['retransmit'])] : []),
+    ...(options.close ? [anyOf(['close'])] : []),
+    ...(options.events ? [anyOf(options.events)] : []),
+  ];
+  if (filters.length === 0) return undefined;
+  return {
+    names: new Set(filters.flatMap((filter) => [...filter.names])),
+    test: (record) => filters.some((filter) => filter.test(record)),
+  };
+}
