@@ -2,8 +2,8 @@
  * Every name that sockflow emits, and how its value is read: one table for OTLP, JSON, the terminal and the docs.
  * Conventions 1.45.0; what they don't have is under `sockflow.*`. The file is long because it is the table.
  */
-import type { ConnectionRecord, EventName, Process } from '../model.ts';
-import { formatTime, hex16, hexTime, secondsBetween } from './time.ts';
+import type { Attribution, CloseReason, ConnectionRecord, ErrorType, EventName, Process, Role } from '../model.ts';
+import { ascii, formatTime, secondsBetween, TIME_LENGTH, writeHex16, writeHexTime, writeTime } from './time.ts';
 
 export const schemaUrl = 'https://opentelemetry.io/schemas/1.45.0';
 export const scopeName = 'sockflow';
@@ -20,6 +20,16 @@ export interface Attribute<Source> {
   readonly when: string;
   /** The value, or undefined when the attribute is absent. Never throws. */
   readonly read: (source: Source) => AttributeValue | undefined;
+  /** All values that it can have, when they are few. */
+  readonly values?: readonly string[];
+  /** Puts the text that `read` returns into bytes, where making a string first would cost more than all the rest. */
+  readonly text?: AsciiText<Source>;
+}
+
+/** A text that is always there, always of the same length and always ASCII. */
+export interface AsciiText<Source> {
+  readonly length: number;
+  readonly write: (source: Source, target: Uint8Array, at: number) => void;
 }
 
 /** The host and the agent on it: what every resource says. See host.ts. */
@@ -41,6 +51,23 @@ function define<Source, Type extends keyof Value>(
   read: (source: Source) => Value[Type] | undefined,
 ): Attribute<Source> {
   return { key, type, description, when, read };
+}
+
+/** Makes an attribute that has one of a few values. */
+function oneOf<Source, Value extends string>(
+  key: string,
+  values: readonly Value[],
+  description: string,
+  when: string,
+  read: (source: Source) => Value | undefined,
+): Attribute<Source> {
+  return { key, type: 'string', description, when, read, values };
+}
+
+/** Makes an attribute whose text is written straight into bytes. */
+function written<Source>(key: string, description: string, when: string, text: AsciiText<Source>): Attribute<Source> {
+  const read = (source: Source) => ascii(text.length, (target) => text.write(source, target, 0));
+  return { key, type: 'string', description, when, read, text };
 }
 
 // ---------------------------------------------------------------- resource
@@ -138,17 +165,25 @@ const conventionalStates: Readonly<Record<string, string>> = {
   close: 'closed',
 };
 
-const roleLetter = { client: 'c', server: 's', unknown: 'u' } as const;
-const eventLetter = { open: 'o', update: 'u', close: 'c', failed: 'f', retransmit: 't', reset: 'r' } as const;
+const ID_LENGTH = 16;
+const roleLetter = { client: 0x63, server: 0x73, unknown: 0x75 } as const;
+const eventLetter = { open: 0x6f, update: 0x75, close: 0x63, failed: 0x66, retransmit: 0x74, reset: 0x72 } as const;
 
 /**
- * The same record has the same uid, however often it is sent. The local port tells the two ends of a connection apart
- * when both are on this host, are older than the agent (role unknown) and were read in the same snapshot.
+ * The same record has the same uid, however often it is sent: connection id, role, event, time and local port. The port
+ * tells the two ends of a connection apart when both are on this host, are older than the agent (role unknown) and were
+ * read in the same snapshot.
  */
-function recordUid(record: ConnectionRecord): string {
-  const kind = roleLetter[record.role] + eventLetter[record.event];
-  return record.id + kind + hexTime(record.time) + hex16(record.localPort);
-}
+const recordUid: AsciiText<ConnectionRecord> = {
+  length: ID_LENGTH + 22,
+  write(record, target, at) {
+    for (let index = 0; index < ID_LENGTH; index++) target[at + index] = record.id.charCodeAt(index) & 127;
+    target[at + 16] = roleLetter[record.role];
+    target[at + 17] = eventLetter[record.event];
+    writeHexTime(record.time, target, at + 18);
+    writeHex16(record.localPort, target, at + 34);
+  },
+};
 
 export interface RecordAttributesOptions {
   /** Inode number of the agent's network namespace: `sockflow.network.namespace` is left out for it. */
@@ -172,8 +207,8 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
 }
 
 const endpoints: readonly Attribute<ConnectionRecord>[] = [
-  define('network.transport', 'string', 'tcp or udp', 'always', (record) => record.transport),
-  define('network.type', 'string', 'ipv4 or ipv6', 'always', (record) => record.networkType),
+  oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (record) => record.transport),
+  oneOf('network.type', ['ipv4', 'ipv6'], 'Network protocol', 'always', (record) => record.networkType),
   define('network.local.address', 'string', 'IP address of this end', 'always', (record) => record.localAddress),
   define('network.local.port', 'int', 'Port of this end', 'always', (record) => record.localPort),
   define('network.peer.address', 'string', 'IP address of the other end', 'always', (record) => record.peerAddress),
@@ -204,25 +239,60 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
   ),
 ];
 
+const roles = ['client', 'server', 'unknown'] as const satisfies readonly Role[];
+const attributions = [
+  'open',
+  'listener',
+  'use',
+  'release',
+  'snapshot',
+  'none',
+] as const satisfies readonly Attribution[];
+const closeReasons = [
+  'fin_local',
+  'fin_remote',
+  'reset_local',
+  'reset_remote',
+  'timeout',
+  'refused',
+  'unreachable',
+  'cancelled',
+  'idle',
+  'agent_stop',
+] as const satisfies readonly CloseReason[];
+const errorTypes = [
+  'connection_refused',
+  'timed_out',
+  'host_unreachable',
+  'network_unreachable',
+  'address_not_available',
+  'address_in_use',
+  'permission_denied',
+  'connection_reset',
+  'connection_aborted',
+  '_OTHER',
+] as const satisfies readonly ErrorType[];
+
 const connection: readonly Attribute<ConnectionRecord>[] = [
   define('network.connection.state', 'string', 'TCP state', 'update of TCP', (record) =>
     record.event === 'update' && isTcp(record) ? (conventionalStates[record.state] ?? record.state) : undefined,
   ),
-  define(
+  oneOf(
     'error.type',
-    'string',
+    errorTypes,
     'How it failed; the same on both ends',
     'failed or reset',
     (record) => record.errorType,
   ),
   define('sockflow.connection.id', 'string', 'The same on both ends of a connection', 'always', (record) => record.id),
-  define('sockflow.connection.role', 'string', 'client, server or unknown', 'always', (record) => record.role),
+  oneOf('sockflow.connection.role', roles, 'Which end of it the record is of', 'always', (record) => record.role),
   define('sockflow.connection.pre_existing', 'boolean', 'Older than the agent', 'true only', (record) =>
     record.preExisting ? true : undefined,
   ),
-  define('sockflow.connection.start_time', 'string', 'When the connection began', 'always', (record) =>
-    formatTime(record.startTime),
-  ),
+  written('sockflow.connection.start_time', 'When the connection began', 'always', {
+    length: TIME_LENGTH,
+    write: (record, target, at) => writeTime(record.startTime, target, at),
+  }),
   define(
     'sockflow.connection.duration',
     'double',
@@ -230,16 +300,16 @@ const connection: readonly Attribute<ConnectionRecord>[] = [
     'not when older than the agent',
     (record) => (record.preExisting ? undefined : secondsBetween(record.startTime, record.time)),
   ),
-  define(
+  oneOf(
     'sockflow.connection.close.reason',
-    'string',
-    'Who or what ended it: fin_local, fin_remote, reset_local, reset_remote, timeout, refused, unreachable, cancelled, idle, agent_stop',
+    closeReasons,
+    'Who or what ended it',
     'close and failed',
     (record) => record.closeReason,
   ),
-  define(
+  oneOf(
     'sockflow.process.attribution',
-    'string',
+    attributions,
     'Where its owner was learnt',
     'always',
     (record) => record.attribution,
@@ -331,7 +401,7 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
   ),
 ];
 
-const uid = define('log.record.uid', 'string', 'The same whenever this record is sent', 'always', recordUid);
+const uid = written('log.record.uid', 'The same whenever this record is sent', 'always', recordUid);
 
 // ---------------------------------------------------------------- metrics
 

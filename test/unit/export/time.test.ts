@@ -1,5 +1,5 @@
 import test from 'ava';
-import { formatTime, hex16, hexTime, secondsBetween, toHrTime } from '../../../src/export/time.ts';
+import { ascii, formatTime, secondsBetween, toHrTime, writeHex16, writeHexTime } from '../../../src/export/time.ts';
 
 const moments = [0n, 1n, 999_999_999n, 1_000_000_000n, 1_795_560_264_123_456_789n, 4_294_967_296n, 2n ** 63n - 1n];
 
@@ -15,8 +15,15 @@ test('a time is written in UTC with nine digits', (t) => {
 });
 
 test('hexadecimal digits are padded', (t) => {
-  for (const moment of moments) t.is(hexTime(moment), moment.toString(16).padStart(16, '0'));
-  t.is(hex16(80), '0050');
+  for (const moment of moments)
+    t.is(
+      ascii(16, (target) => writeHexTime(moment, target, 0)),
+      moment.toString(16).padStart(16, '0'),
+    );
+  t.is(
+    ascii(4, (target) => writeHex16(80, target, 0)),
+    '0050',
+  );
 });
 
 test('seconds between two times are exact to the nanosecond, and never negative', (t) => {

@@ -1,0 +1,62 @@
+/** What a Resource says: the observed process and its host, as bytes for the record writer and as attributes. */
+import type { Process } from '../../model.ts';
+import {
+  type Attribute,
+  type AttributeValue,
+  type Host,
+  hostAttributes,
+  resourceAttributes,
+  unknownService,
+} from '../semconv.ts';
+import { compileAttributes } from './attribute-writer.ts';
+import { ByteBuffer } from './buffer.ts';
+
+/** Appends the `resource` field of a ResourceLogs to the buffer: Resource { attributes = 1 }. */
+export type ResourceWriter = (process: Process | undefined) => void;
+
+const SERVICE_NAME = 'service.name';
+const ATTRIBUTES = 0x0a;
+const RESOURCE = 0x0a;
+
+/** Where the process isn't known the resource is the host's, with the service name that the specification gives it. */
+const unknownProcess: readonly Attribute<undefined>[] = [
+  { key: SERVICE_NAME, type: 'string', description: '', when: 'process unknown', read: () => unknownService },
+];
+
+export function createResourceWriter(host: Host, out: ByteBuffer): ResourceWriter {
+  const common = encodeHost(host);
+  const write = compileAttributes(resourceAttributes, ATTRIBUTES, out);
+  const writeUnknown = compileAttributes(unknownProcess, ATTRIBUTES, out);
+  return (process) => {
+    const start = out.begin(RESOURCE);
+    if (process === undefined) writeUnknown(undefined);
+    else write(process);
+    out.raw(common);
+    out.end(start);
+  };
+}
+
+function encodeHost(host: Host): Uint8Array {
+  const out = new ByteBuffer(256);
+  compileAttributes(hostAttributes, ATTRIBUTES, out)(host);
+  return out.take();
+}
+
+/** The attributes of one source as an object, in the order of the table. */
+export function readAttributes<Source>(
+  attributes: readonly Attribute<Source>[],
+  source: Source,
+): Record<string, AttributeValue> {
+  const result: Record<string, AttributeValue> = {};
+  for (const { key, read } of attributes) {
+    const value = read(source);
+    if (value !== undefined) result[key] = value;
+  }
+  return result;
+}
+
+/** The attributes of the resource of a process; of the host alone when the process isn't known. */
+export function readResource(process: Process | undefined, host: Host): Record<string, AttributeValue> {
+  const own = process ? readAttributes(resourceAttributes, process) : readAttributes(unknownProcess, undefined);
+  return { ...own, ...readAttributes(hostAttributes, host) };
+}

@@ -1,0 +1,108 @@
+/** Records for tests and benches of the exporters: plausible ones, and a varied set that holds every odd case. */
+
+import type { Host } from '../../src/export/semconv.ts';
+import type { ConnectionRecord, EventName, Process } from '../../src/model.ts';
+
+export const host: Host = { id: '0123456789abcdef0123456789abcdef', name: 'wolke', agentVersion: '1.2.3' };
+
+export const ownNetworkNamespace = 4026531840;
+
+const BEGIN = 1_795_560_264_123_456_789n;
+
+export function makeProcess(serial: number, changes: Partial<Process> = {}): Process {
+  return {
+    serial,
+    pid: 1000 + serial,
+    startTime: BEGIN - 5_000_000_000n,
+    executablePath: `/usr/bin/worker${serial}`,
+    executableName: `worker${serial}`,
+    parentPid: 1,
+    parentExecutablePath: '/usr/lib/systemd/systemd',
+    parentExecutableName: 'systemd',
+    userId: 33,
+    groupId: 33,
+    parentUserId: 0,
+    namespacePid: 7,
+    cgroups: ['/system.slice/worker.service'],
+    userName: 'www-data',
+    groupName: 'www-data',
+    parentUserName: 'root',
+    ...changes,
+  };
+}
+
+/** A closed client connection; `number` makes its id, ports and times its own. */
+export function makeRecord(number: number, changes: Partial<ConnectionRecord> = {}): ConnectionRecord {
+  const startTime = BEGIN + BigInt(number) * 1_000_003n;
+  return {
+    event: 'close',
+    time: startTime + 12_345_678n,
+    startTime,
+    id: (0xfeed000000000000n + BigInt(number)).toString(16),
+    cookie: BigInt(number + 1),
+    transport: 'tcp',
+    networkType: 'ipv4',
+    role: 'client',
+    localAddress: '192.168.17.23',
+    localPort: 32768 + (number % 28000),
+    peerAddress: '10.96.0.114',
+    peerPort: 5432,
+    preExisting: false,
+    state: 'last_ack',
+    networkNamespace: ownNetworkNamespace,
+    attribution: 'open',
+    process: undefined,
+    sentBytes: 512 + number,
+    receivedBytes: 70_000 + number,
+    sentPackets: 12,
+    receivedPackets: 55,
+    retransmits: 0,
+    lostSegments: 0,
+    reordering: 3,
+    handshakeDuration: 0.000234567,
+    smoothedRtt: 0.000301,
+    minRtt: 0.00021,
+    rttVariation: 0.000042,
+    busyTime: 0.0041,
+    receiveWindowLimitedTime: 0,
+    sendBufferLimitedTime: 0.0005,
+    end: undefined,
+    closeReason: 'fin_local',
+    ...changes,
+  };
+}
+
+const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
+
+/** 200 records of eight processes (one of them unknown): every event, role and family, and what is rare. */
+export function makeVariedRecords(): ConnectionRecord[] {
+  const processes = [
+    undefined,
+    makeProcess(1),
+    makeProcess(2, { executablePath: undefined, executableName: 'kworker/0:1' }),
+    makeProcess(3, { executablePath: '/opt/größe/日本語 🚀', executableName: '日本語 🚀' }),
+    makeProcess(4, { executablePath: '/tmp/\ud800broken\udfff', executableName: '\ud800broken\udfff' }),
+    makeProcess(5, { executablePath: `/${'deep/'.repeat(800)}end`, executableName: 'end' }),
+    makeProcess(6, { parentExecutablePath: undefined, parentExecutableName: undefined }),
+    makeProcess(7, { startTime: 0n, executableName: '' }),
+  ];
+  return Array.from({ length: 200 }, (_, number) =>
+    makeRecord(number, { process: processes[number % 8], ...oddities[number % oddities.length] }),
+  ).map((record, number) => ({ ...record, event: events[number % 6] as EventName }));
+}
+
+const ipv6 = { networkType: 'ipv6', localAddress: '2001:db8::17', peerAddress: 'fe80::1ff:fe23:4567:890a' } as const;
+
+const oddities: readonly Partial<ConnectionRecord>[] = [
+  {},
+  { ...ipv6, role: 'server', handshakeDuration: undefined },
+  { errorType: 'connection_refused', closeReason: 'refused', smoothedRtt: undefined, minRtt: undefined },
+  { errorType: 'connection_reset', closeReason: 'reset_remote' },
+  { role: 'unknown', preExisting: true, attribution: 'snapshot', networkNamespace: 4026532999 },
+  { ...ipv6, role: 'unknown', state: 'fin_wait1' },
+  { sentBytes: Number.MAX_SAFE_INTEGER, receivedBytes: 2 ** 53, sentPackets: 2 ** 32, receivedPackets: 2 ** 31 },
+  { sentBytes: 0, receivedBytes: 127, sentPackets: 128, receivedPackets: 16384, reordering: 268435456 },
+  { deltas: { sentBytes: 1, receivedBytes: 300, sentPackets: 70_000, receivedPackets: 0 } },
+  { transport: 'udp', attribution: 'use', closeReason: 'idle' },
+  { state: 'größe', attribution: 'none' },
+];
