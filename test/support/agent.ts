@@ -58,6 +58,8 @@ export class Agent {
   readonly ready: string;
   readonly #child: ChildProcess;
   readonly #records: JsonRecord[] = [];
+  /** Lines that are no JSON. */
+  readonly #broken: string[] = [];
   readonly #stderr: string[];
   #news: PromiseWithResolvers<void> = Promise.withResolvers();
 
@@ -86,7 +88,11 @@ export class Agent {
   }
 
   #add(line: string): void {
-    this.#records.push(JSON.parse(line));
+    try {
+      this.#records.push(JSON.parse(line));
+    } catch {
+      this.#broken.push(line);
+    }
     this.#news.resolve();
   }
 
@@ -135,6 +141,9 @@ export class Agent {
   }
 
   #ended(): Ended {
+    // Only who is killed may stop in the middle of a line.
+    const allowed = this.#child.signalCode === 'SIGKILL' ? 1 : 0;
+    if (this.#broken.length > allowed) throw new Error(`not a JSON line: ${this.#broken[0]}`);
     return {
       code: this.#child.exitCode,
       signal: this.#child.signalCode,
