@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -20,14 +20,15 @@ export interface Run {
 }
 
 export function readHostState(run: Run): HostState {
+  const held = heldBpfObjects();
   return {
     process: listProcesses(`${runVariable}=${run.mark}`),
     file: readdirSync(run.temporaryDirectory).map((name) => join(run.temporaryDirectory, name)),
     'network namespace': listDirectory('/run/netns'),
     'network interface': listDirectory('/sys/class/net'),
-    'BPF program': listBpf('prog'),
-    'BPF map': listBpf('map'),
-    'BPF link': listBpf('link'),
+    'BPF program': listBpf('prog', held),
+    'BPF map': listBpf('map', held),
+    'BPF link': listBpf('link', held),
     mount: listMounts(),
     cgroup: listEmptyCgroups('/sys/fs/cgroup'),
   };
@@ -50,8 +51,14 @@ export function difference(before: HostState, after: HostState): string[] {
 }
 
 function listProcesses(variable: string): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  return pids.filter((pid) => readQuietly(`/proc/${pid}/environ`).split('\0').includes(variable)).map(describeProcess);
+  const others = listPids().filter((pid) => Number(pid) !== process.pid);
+  return others
+    .filter((pid) => readQuietly(`/proc/${pid}/environ`).split('\0').includes(variable))
+    .map(describeProcess);
+}
+
+function listPids(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
 function describeProcess(pid: string): string {
@@ -59,16 +66,32 @@ function describeProcess(pid: string): string {
   return `${pid} (${command})`;
 }
 
+type BpfKind = 'prog' | 'map' | 'link';
+
 interface BpfObject {
   readonly id: number;
   readonly type?: string;
   readonly name?: string;
 }
 
-function listBpf(kind: 'prog' | 'map' | 'link'): string[] {
+/** Only those that no process holds: a process of ours is listed itself, and others may be at work beside the tests. */
+function listBpf(kind: BpfKind, held: ReadonlySet<string>): string[] {
   const output = execFileSync('bpftool', ['-j', kind, 'show'], { encoding: 'utf8' });
   const objects = JSON.parse(output || '[]') as BpfObject[];
-  return objects.map(({ id, type, name }) => [id, type, name].filter((part) => part !== undefined).join(' '));
+  const abandoned = objects.filter(({ id }) => !held.has(`${kind} ${id}`));
+  return abandoned.map(({ id, type, name }) => [id, type, name].filter((part) => part !== undefined).join(' '));
+}
+
+/** As `prog 12`, from every process's open descriptors. */
+function heldBpfObjects(): ReadonlySet<string> {
+  const descriptors = listPids().flatMap((pid) => listDirectory(`/proc/${pid}/fd`).map((fd) => ({ pid, fd })));
+  const ofBpf = descriptors.filter(({ pid, fd }) => readLink(`/proc/${pid}/fd/${fd}`).startsWith('anon_inode:bpf'));
+  return new Set(ofBpf.flatMap(({ pid, fd }) => bpfIds(readQuietly(`/proc/${pid}/fdinfo/${fd}`))));
+}
+
+/** A link's descriptor names its program, too. */
+function bpfIds(description: string): string[] {
+  return [...description.matchAll(/^(prog|map|link)_id:\s*(\d+)$/gm)].map(([, kind, id]) => `${kind} ${id}`);
 }
 
 /** Those of `ip netns` are not listed: the namespaces are, and /run/netns itself stays mounted once it was used. */
@@ -91,8 +114,13 @@ function isPopulated(directory: string): boolean {
   return listDirectories(directory).some((name) => isPopulated(join(directory, name)));
 }
 
+/** None where it isn't there, or has just gone. */
 function listDirectory(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 /** None where the directory has just gone. */
@@ -109,6 +137,14 @@ function listDirectories(directory: string): string[] {
 function readQuietly(file: string): string {
   try {
     return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
   } catch {
     return '';
   }

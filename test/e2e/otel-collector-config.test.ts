@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { freePort, readLogs, readMetrics, startCollector, validateConfig } from '../support/collector.ts';
+import { withNamespace } from '../support/netns.ts';
 import { sendLogs, sendMetrics } from '../support/sdk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -70,15 +71,16 @@ test('the files of the test Collector hold what the SDK sent', async (t) => {
 });
 
 test('a Collector runs inside a network namespace, and again on the same port', async (t) => {
-  const netns = makeNamespace(t.teardown);
   const ports = { grpcPort: await freePort() };
-  for (const _ of ['first', 'second']) {
-    const collector = await startCollector({ directory: temporaryDirectory(t), netns, ports });
-    t.teardown(() => collector.kill());
-    t.is(collector.grpcPort, ports.grpcPort);
-    t.true(listenersIn(netns).includes(`127.0.0.1:${ports.grpcPort}`));
-    await collector.stop();
-  }
+  await withNamespace(async (namespace) => {
+    for (const _ of ['first', 'second']) {
+      const collector = await startCollector({ directory: temporaryDirectory(t), netns: namespace.path, ports });
+      t.teardown(() => collector.kill());
+      t.is(collector.grpcPort, ports.grpcPort);
+      t.true((await namespace.run('ss', ['-Hltn'])).includes(`127.0.0.1:${ports.grpcPort}`));
+      await collector.stop();
+    }
+  });
 });
 
 test('a Collector that cannot start says why', async (t) => {
@@ -91,19 +93,8 @@ async function scrapeUntil(port: number, wanted: RegExp): Promise<string> {
   for (const deadline = Date.now() + 10_000; ; ) {
     const page = await fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text());
     if (wanted.test(page) || Date.now() > deadline) return page;
+    await sleep(50);
   }
-}
-
-function makeNamespace(teardown: (undo: () => void) => void): string {
-  const name = `sockflow-collector-${process.pid}`;
-  execFileSync('ip', ['netns', 'add', name]);
-  teardown(() => execFileSync('ip', ['netns', 'delete', name]));
-  execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
-  return name;
-}
-
-function listenersIn(netns: string): string {
-  return execFileSync('nsenter', [`--net=/run/netns/${netns}`, 'ss', '-Hltn'], { encoding: 'utf8' });
 }
 
 function ageInSeconds(time = 0n): number {

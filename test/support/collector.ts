@@ -22,7 +22,7 @@ export interface CollectorOptions {
    */
   readonly config?: string | readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Name of a network namespace (`ip netns`) to run in. */
+  /** Network namespace to run in: a path such as /proc/PID/ns/net, or a name that `ip netns` knows. */
   readonly netns?: string;
   /** Where the ports matter, for example to start again where another one stopped. */
   readonly ports?: Partial<Ports>;
@@ -139,8 +139,12 @@ function launch(options: CollectorOptions, env: Record<string, string>, output: 
 
 /** Neither command forks, so the child's pid is the Collector's. It dies with the test process, however that ends. */
 function prefix(netns: string | undefined): string[] {
-  const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
-  return [...enter, 'setpriv', '--pdeathsig', 'KILL'];
+  return [...enter(netns), 'setpriv', '--pdeathsig', 'KILL'];
+}
+
+function enter(netns: string | undefined): string[] {
+  if (netns === undefined) return [];
+  return ['nsenter', `--net=${netns.includes('/') ? netns : `/run/netns/${netns}`}`];
 }
 
 function configArguments(config: string | readonly string[]): string[] {
@@ -174,7 +178,8 @@ async function isHealthy(port: number, netns: string | undefined): Promise<boole
 /** Asks from inside the namespace, since its loopback cannot be reached from here. */
 async function isHealthyInside(url: string, netns: string): Promise<boolean> {
   const ask = `fetch('${url}').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`;
-  const child = spawn('nsenter', [`--net=/run/netns/${netns}`, process.execPath, '-e', ask], { stdio: 'ignore' });
+  const [command, ...args] = [...enter(netns), process.execPath, '-e', ask];
+  const child = spawn(command as string, args, { stdio: 'ignore' });
   const [code] = await once(child, 'close');
   return code === 0;
 }

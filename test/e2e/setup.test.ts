@@ -1,0 +1,81 @@
+/** scripts/setup refuses what it cannot mend, in one sentence that says what to do. */
+
+import { spawnSync } from 'node:child_process';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const setup = join(import.meta.dirname, '../../scripts/setup');
+
+test('with nothing to do it says nothing', (t) => {
+  const begun = performance.now();
+  const { status, stdout, stderr } = run([setup, '--test']);
+  t.log(`took ${Math.round(performance.now() - begun)} ms`);
+  t.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+});
+
+test('another system than Linux is refused', (t) => {
+  refuses(t, runWith(t, { uname: 'echo Darwin' }), /watches Linux kernels; this is Darwin\. Run it on Linux/);
+});
+
+test('a kernel that is too old is refused', (t) => {
+  const uname = '[ "$1" = -r ] && echo 5.10.0-28-amd64 || echo Linux';
+  refuses(t, runWith(t, { uname }), /Linux 5\.15 or later is needed; this is 5\.10\.0-28-amd64\. Install a newer/);
+});
+
+test('a kernel without type information is refused', (t) => {
+  const hideBtf = 'mount -t tmpfs none /sys/kernel/btf && exec "$0"';
+  const result = run(['unshare', '--mount', 'sh', '-c', hideBtf, setup]);
+  refuses(t, result, /\/sys\/kernel\/btf\/vmlinux is missing\)\. Use one that is built with CONFIG_DEBUG_INFO_BTF=y/);
+});
+
+test('a Node that is too old to begin with is refused', (t) => {
+  refuses(t, runWith(t, { node: 'echo v18.20.4' }), /Node 20 or later is needed to begin with; found v18\.20\.4\./);
+});
+
+test('packages that are missing where there is no apt-get are named', (t) => {
+  const bin = commandsOnly(t, 'bash dirname readlink uname grep sort head node mkdir flock cat g++ make'.split(' '));
+  const result = run([setup], { PATH: bin });
+  refuses(t, result, /missing: clang \(names as in Debian\)\. There is no apt-get here: install them/);
+});
+
+test('an argument that it does not know is refused', (t) => {
+  refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing or --test/);
+});
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run([command, ...args]: string[], env: Record<string, string> = {}): Outcome {
+  return spawnSync(command as string, args, { encoding: 'utf8', env: { ...process.env, ...env } });
+}
+
+/** With some commands replaced by shell scripts. */
+function runWith(t: ExecutionContext, scripts: Record<string, string>): Outcome {
+  const bin = temporaryDirectory(t);
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  return run([setup], { PATH: `${bin}${delimiter}${process.env.PATH}` });
+}
+
+/** A directory with these commands of the host, to be the whole PATH. */
+function commandsOnly(t: ExecutionContext, names: readonly string[]): string {
+  const bin = temporaryDirectory(t);
+  for (const name of names) {
+    const { stdout } = run(['sh', '-c', `command -v ${name}`]);
+    symlinkSync(stdout.trim(), join(bin, name));
+  }
+  return bin;
+}
+
+function refuses(t: ExecutionContext, { status, stdout, stderr }: Outcome, message: RegExp): void {
+  t.is(status, 1);
+  t.is(stdout, '');
+  t.regex(stderr, message);
+  t.is(stderr.trim().split('\n').length, 1);
+}
