@@ -18,7 +18,7 @@ export interface JsonOptions {
   readonly host: Host;
   /** Inode number of the agent's own network namespace. */
   readonly ownNetworkNamespace: number;
-  /** Added to each resource; a key that a resource has already is the resource's. */
+  /** Added to each resource; what the user says wins over what was seen. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -46,17 +46,17 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
     )},"resource":${resource(record.process)},"attributes":{${recordFields(record)}}}\n`;
 }
 
-/** The resource of a process is made once: and again when a name of a user, which is looked up apart, has come. */
+/** The resource of a process is made once, and again when a name of a user, which is looked up apart, has come. */
 function createResourceFormatter({ host, attributes }: JsonOptions): (process: Process | undefined) => string {
-  const common = { ...attributes, ...readAll(hostAttributes, host) };
-  const unknown = JSON.stringify({ 'service.name': unknownService, ...common });
+  const common = { ...readAll(hostAttributes, host), ...attributes };
+  const unknown = JSON.stringify(wellFormed({ 'service.name': unknownService, ...common }));
   const cache = new WeakMap<Process, { names: string; text: string }>();
   return (process) => {
     if (!process) return unknown;
     const names = `${process.userName}\0${process.groupName}\0${process.parentUserName}`;
     const cached = cache.get(process);
     if (cached?.names === names) return cached.text;
-    const text = JSON.stringify(wellFormed({ ...common, ...readAll(resourceAttributes, process) }));
+    const text = JSON.stringify(wellFormed({ ...readAll(resourceAttributes, process), ...common }));
     cache.set(process, { names, text });
     return text;
   };

@@ -68,7 +68,8 @@ function narrowParts(record: ConnectionRecord, seconds: number | undefined, symb
   if (record.event === 'failed') return [[errorOf(record, true)], [lasted], retransmitsOf(record, false)];
   if (isReset(record)) return [[lasted], [resetBy(record)], retransmitsOf(record, false)];
   if (record.event === 'retransmit') return [[lasted], retransmitsOf(record, true)];
-  return [[lasted], ...bytesOf(record, symbols), [errorOf(record, true)]];
+  // Trouble first: what doesn't fit is left out.
+  return [[errorOf(record, true)], [lasted], ...bytesOf(record, symbols)];
 }
 
 function wideParts(record: ConnectionRecord, seconds: number | undefined, symbols: Symbols): Part[] {

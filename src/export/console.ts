@@ -1,0 +1,30 @@
+/** What `--format` asked for, on stdout. */
+import type { Options } from '../cli/options.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Exporter } from '../model.ts';
+import type { Selection } from '../select.ts';
+import { readHost } from './host.ts';
+import { createJsonExporter } from './json.ts';
+import { createStdout } from './stdout.ts';
+import { createTextExporter, watchColumns } from './text.ts';
+
+export interface ConsoleOptions {
+  readonly options: Pick<Options, 'format' | 'verbose' | 'attribute'>;
+  readonly selection: Selection;
+  readonly ledger: Ledger;
+  readonly ownNetworkNamespace: number;
+  readonly onOutputLost: (reason: string) => void;
+}
+
+/** Undefined with `--format none`. */
+export function createConsoleExporter(given: ConsoleOptions): Exporter | undefined {
+  const { options, selection, ledger, ownNetworkNamespace, onOutputLost } = given;
+  if (options.format === 'none') return undefined;
+  const stdout = createStdout({ ledger, onLost: onOutputLost });
+  if (options.format === 'json') {
+    const json = { host: readHost(), ownNetworkNamespace, attributes: options.attribute };
+    return createJsonExporter(stdout, selection.stdout, json);
+  }
+  const text = { verbose: options.verbose, ownNetworkNamespace, env: process.env, columns: watchColumns() };
+  return createTextExporter(stdout, selection.stdout, text);
+}
