@@ -10,6 +10,8 @@ export interface Selection {
   readonly otlp: Test;
   /** Some output shows open events, so the kernel has to send them. */
   readonly wantsOpen: boolean;
+  /** Some output shows retransmissions. */
+  readonly wantsRetransmit: boolean;
   /** Some output shows update events, or metrics are sent, which need them to count while a connection lives. */
   readonly wantsUpdate: boolean;
 }
@@ -28,6 +30,7 @@ export function createSelection(options: Asked): Selection {
     stdout: stdout.test,
     otlp: otlp.test,
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
+    wantsRetransmit: stdout.names.has('retransmit') || otlp.names.has('retransmit'),
     wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),
   };
 }

@@ -7,7 +7,7 @@ export interface WriterCallbacks {
   readonly onWritten?: (count: number) => void;
   /** So many texts will never be written: there is no room for them, or the end came first. */
   readonly onDropped?: (count: number, reason: 'full' | 'closed') => void;
-  /** The descriptor is of no use any more; what was waiting has been dropped. */
+  /** The descriptor is of no use any more; what waits is dropped after this. */
   readonly onError?: (error: NodeJS.ErrnoException) => void;
 }
 
@@ -76,8 +76,8 @@ export class Writer {
       while (this.#takeBatch()) await this.#writeBatch(Buffer.from(this.#batch.join('')));
     } catch (error) {
       if (this.#isClosed) return;
-      this.#abandon();
       this.#callbacks.onError?.(error as NodeJS.ErrnoException);
+      this.#abandon();
     }
   }
 

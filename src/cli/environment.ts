@@ -43,11 +43,10 @@ export function checkVariables(env: Environment): string[] {
 
 /** Where OTEL_* sends a signal; a flag or a SOCKFLOW_* variable wins over it. */
 export function readEndpoint(env: Environment, signal: 'LOGS' | 'METRICS'): string | undefined {
-  const setting =
-    read(env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) ?? read(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') ?? undefined;
+  const setting = read(env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) ?? read(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
   if (!setting) return undefined;
   // The SDK would fall back to localhost without a word.
-  if (!(URL.parse(setting.text) ?? URL.parse(`http://${setting.text}`))) {
+  if (!URL.parse(setting.text.includes('://') ? setting.text : `http://${setting.text}`)) {
     throw new UsageError(`${setting.source} expects a URL such as http://localhost:4317, not "${setting.text}"`);
   }
   return setting.text;

@@ -22,9 +22,9 @@ const notes: Partial<Record<Group, string>> = {
 };
 
 const examples = `Examples:
-  sockflow                          a line for each connection that opens or ends
+  sockflow                          a line for each that opens or ends
   sockflow -o -c                    what programs dial here, and how it went
-  sockflow --format json | jq .     every field, under its OpenTelemetry name
+  sockflow --format json | jq .     every field, by OpenTelemetry name
   sockflow --otlp-endpoint http://localhost:4317
                                     logs and metrics to a Collector
 

@@ -1,6 +1,6 @@
 /** The life of the agent: start, ready, wait for a reason to stop, stop, summary. Returns the exit code. */
 import { existsSync } from 'node:fs';
-import { StartError } from '../errors.ts';
+import { StartError, UsageError } from '../errors.ts';
 import { type KernelCounts, Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import { formatSummary } from './books.ts';
@@ -80,6 +80,7 @@ async function tryStart(start: () => Promise<Pipeline>, atOnce: Promise<Reason>,
     return 'how' in started ? 0 : started;
   } catch (error) {
     log.say(explain(error));
+    if (error instanceof UsageError) return 2;
     if (error instanceof Error && error.stack) log.debug(error.stack);
     return 1;
   }
@@ -89,6 +90,7 @@ async function tryStart(start: () => Promise<Pipeline>, atOnce: Promise<Reason>,
 function explain(error: unknown): string {
   if (error instanceof StartError) return `cannot start: ${error.message}; ${error.remedy}`.replaceAll('\n', ' ');
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof UsageError) return message;
   return `cannot start: ${message.replaceAll('\n', ' ')}; --log-level debug says where`;
 }
 

@@ -26,15 +26,16 @@ const LIMIT = 16 * 2 ** 20;
 const readerGone = new Set(['EPIPE', 'ECONNRESET', 'EIO']);
 
 export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOptions): Stdout {
-  let isLost = false;
+  let lostAs: 'stdout_closed' | 'stdout_failed' | undefined;
   let shutdown: Promise<void> | undefined;
   let isScheduled = false;
   const writer = new Writer(openDescriptor(fd, 'later'), limit, {
     onWritten: (count) => ledger.deliver('stdout', count),
-    onDropped: (count, reason) => ledger.lose('export', nameLoss(reason, isLost), count),
+    onDropped: (count, reason) =>
+      ledger.lose('export', reason === 'full' ? 'stdout_full' : (lostAs ?? 'stdout_shutdown'), count),
     onError: (error) => {
-      isLost = true;
-      onLost(readerGone.has(error.code ?? '') ? 'stdout_closed' : `stdout_failed: ${error.message}`);
+      lostAs = readerGone.has(error.code ?? '') ? 'stdout_closed' : 'stdout_failed';
+      onLost(lostAs === 'stdout_closed' ? lostAs : `${lostAs}: ${error.message}`);
     },
   });
   return {
@@ -54,9 +55,4 @@ export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOp
       return shutdown;
     },
   };
-}
-
-function nameLoss(reason: 'full' | 'closed', isLost: boolean): string {
-  if (reason === 'full') return 'stdout_full';
-  return isLost ? 'stdout_closed' : 'stdout_shutdown';
 }

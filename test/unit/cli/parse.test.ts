@@ -1,0 +1,166 @@
+import test from 'ava';
+import type { Environment } from '../../../src/cli/environment.ts';
+import type { Options } from '../../../src/cli/options.ts';
+import { parseCommandLine } from '../../../src/cli/parse.ts';
+import { UsageError } from '../../../src/errors.ts';
+
+function parse(line: string, env: Environment = {}): Options {
+  const command = parseCommandLine(line.split(' ').filter(Boolean), env);
+  if (command.action !== 'run') throw new Error(command.action);
+  return command.options;
+}
+
+const refuses = test.macro({
+  exec(t, line: string, message: string | RegExp, env: Environment = {}) {
+    const error = t.throws(() => parse(line, env), { instanceOf: UsageError });
+    if (typeof message === 'string') t.is(error.message, message);
+    else t.regex(error.message, message);
+    t.notRegex(error.message, /\n/);
+  },
+  title: (_, line, message) => `refused: ${line || message}`,
+});
+
+test('without arguments: text, everything on that needs nothing', (t) => {
+  const options = parse('');
+  t.like(options, { format: 'text', logs: false, metrics: false, docker: true, snapshot: true, tcp: false });
+  t.like(options, { shutdownTimeout: 10_000, interval: 10_000, queueSize: 64 * 2 ** 20, logLevel: 'info' });
+  t.is(options.duration, undefined);
+});
+
+test('short options combine', (t) => {
+  t.like(parse('-tio'), { tcp: true, in: true, out: true, close: false });
+  t.like(parse('-rcv'), { retransmits: true, close: true, verbose: true });
+});
+
+test("the ancestor's long names hold", (t) => {
+  t.like(parse('--on --tcpclose --retr'), { out: true, close: true, retransmits: true });
+});
+
+test('what is said last counts', (t) => {
+  t.is(parse('--docker --no-docker').docker, false);
+  t.is(parse('--no-docker -d').docker, true);
+  t.is(parse('--duration 1s --duration=2s').duration, 2000);
+  t.is(parse('-t --tcp=false').tcp, false);
+});
+
+test('repeatable options add up', (t) => {
+  const options = parse('--otlp-header a=1 --otlp-header b=x=y --attribute tenant=blue');
+  t.deepEqual(options.otlpHeader, { a: '1', b: 'x=y' });
+  t.deepEqual(options.attribute, { tenant: 'blue' });
+});
+
+test('the options are frozen, their parts too', (t) => {
+  const options = parse('--attribute a=b --events open');
+  t.true(Object.isFrozen(options));
+  t.true(Object.isFrozen(options.attribute));
+  t.true(Object.isFrozen(options.events));
+});
+
+test('with an endpoint stdout is silent, and logs and metrics are on', (t) => {
+  const endpoint = '--otlp-endpoint http://localhost:4317';
+  t.like(parse(endpoint), { format: 'none', logs: true, metrics: true });
+  t.like(parse(`${endpoint} --format json --no-metrics`), { format: 'json', logs: true, metrics: false });
+});
+
+test('an endpoint in OTEL_* counts, for its signal', (t) => {
+  t.like(parse('', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317' }), { format: 'none', logs: true, metrics: true });
+  t.like(parse('', { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://c:4317' }), { logs: true, metrics: false });
+  t.like(parse('', { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://c:4317' }), { logs: false, metrics: true });
+  t.like(parse('', { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }), { format: 'text', logs: false });
+  t.like(parse('', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_SDK_DISABLED: 'true' }), {
+    logs: false,
+    metrics: false,
+  });
+  t.like(parse('', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_LOGS_EXPORTER: 'none' }), { logs: false });
+  t.like(parse('--logs', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_LOGS_EXPORTER: 'none' }), {
+    logs: true,
+  });
+});
+
+test('a flag wins over SOCKFLOW_*, that over OTEL_*, that over the default', (t) => {
+  const otel = { OTEL_METRIC_EXPORT_INTERVAL: '5000' };
+  const both = { ...otel, SOCKFLOW_METRIC_INTERVAL: '7s' };
+  t.is(parse('').metricInterval, 60_000);
+  t.is(parse('', otel).metricInterval, 5000);
+  t.is(parse('', both).metricInterval, 7000);
+  t.is(parse('--metric-interval 9s', both).metricInterval, 9000);
+});
+
+test('every kind of option has a variable', (t) => {
+  const options = parse('', {
+    SOCKFLOW_CLOSE: '1',
+    SOCKFLOW_DOCKER: 'false',
+    SOCKFLOW_EVENTS: 'open, close',
+    SOCKFLOW_ATTRIBUTE: 'a=1,b=2',
+    SOCKFLOW_FORMAT: 'json',
+    SOCKFLOW_DURATION: '',
+  });
+  t.like(options, { close: true, docker: false, format: 'json', duration: undefined });
+  t.deepEqual(options.events, ['open', 'close']);
+  t.deepEqual(options.attribute, { a: '1', b: '2' });
+});
+
+test('a variable that looks mistyped is worth a warning; those of Kubernetes are not', (t) => {
+  const env = { SOCKFLOW_OTLP_ENDPONT: 'x', SOCKFLOW_SERVICE_HOST: '10.0.0.1', SOCKFLOW_PORT: 'tcp://10.0.0.1:1' };
+  const command = parseCommandLine([], env);
+  t.deepEqual(command.action === 'run' && command.warnings, [
+    'SOCKFLOW_OTLP_ENDPONT is not a setting; did you mean SOCKFLOW_OTLP_ENDPOINT?',
+  ]);
+});
+
+test('help wins over everything else that was typed', (t) => {
+  t.is(parseCommandLine(['--nonsense', '--help'], {}).action, 'help');
+  t.is(parseCommandLine(['-th'], {}).action, 'help');
+  t.is(parseCommandLine(['--version'], {}).action, 'version');
+});
+
+test(refuses, '--otlp-endpont http://x', '--otlp-endpont is not an option; did you mean --otlp-endpoint?');
+test(refuses, '--durration=5s', '--durration is not an option; did you mean --duration?');
+test(refuses, '--xyzzy', '--xyzzy is not an option; sockflow --help lists them');
+test(refuses, '-tx', '-x (in "-tx") is not an option; sockflow --help lists them');
+test(refuses, '-t5', /^-5 \(in "-t5"\) is not an option/);
+test(refuses, '---tcp', /^---tcp is not an option/);
+test(refuses, '--t', /^--t is not an option/);
+test(refuses, '--no-tcp', /^--no-tcp is not an option/);
+test(refuses, '--__proto__=1', /^--__proto__ is not an option/);
+test(refuses, 'tcp', '"tcp" is not expected; did you mean --tcp?');
+test(refuses, '-- -t', /^"-t" is not expected/);
+test(refuses, '-', /^"-" is not expected/);
+test(refuses, '--tcp=maybe', '--tcp expects no value, or =true or =false, not "maybe"');
+test(refuses, '--no-docker=true', '--no-docker takes no value, but "true" came');
+test(refuses, '--duration', '--duration expects a time such as 500ms, 10s, 5m or 1h; none came');
+test(refuses, '--duration --tcp', /^--duration expects a time .*; none came$/);
+test(refuses, '--duration -5s', /^--duration expects a time .*, not "-5s"$/);
+test(refuses, '--duration=', /^--duration expects a time .*, not ""$/);
+test(refuses, '--duration soon', '--duration expects a time such as 500ms, 10s, 5m or 1h, not "soon"');
+test(refuses, '--format yaml', '--format expects one of text, json, none, not "yaml"');
+test(refuses, '--events open,shut', /^--events expects some of open,update,.*, not "open,shut"$/);
+test(refuses, '--queue-size 1', /^--queue-size expects a size/);
+test(refuses, '--ring-size 3MiB', /^--ring-size expects a power of two/);
+test(refuses, '--max-connections many', /^--max-connections expects a whole number/);
+test(refuses, '--attribute novalue', /^--attribute expects a name and a value/);
+test(refuses, '--otlp-endpoint localhost:4317', /^--otlp-endpoint expects a URL such as .*, not "localhost:4317"$/);
+test(refuses, '--otlp-endpoint http://c:4318/v1/logs', /without a path/);
+test(refuses, '--otlp-endpoint http://c:99999', /^--otlp-endpoint expects a URL/);
+test(refuses, '--otlp-protocol http/protobuf', /^--otlp-protocol: http\/protobuf is not built yet; use grpc/);
+test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
+test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
+test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
+test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
+for (const line of ['-u', '-tu', '--udp', '-z', '--traces', '--filter x', '--no-dns', '--spool=/x', 'top', 'check']) {
+  test(refuses, line, /^\S+ is not built yet$/);
+}
+test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
+  SOCKFLOW_DURATION: 'long',
+});
+test(refuses, '', 'SOCKFLOW_SPOOL is not built yet', { SOCKFLOW_SPOOL: '/var/spool' });
+test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects a URL/, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://:x' });
+test(refuses, '', /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: http\/json is not built yet/, {
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317',
+  OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json',
+});
+
+test('a message stays one clean line whatever was typed', (t) => {
+  const error = t.throws(() => parseCommandLine([`--\x1b[31m\n${'x'.repeat(500)}`], {}));
+  t.regex(error.message, /^[\x20-\x7e…]{1,200}$/);
+});
