@@ -23,7 +23,7 @@ export function readHostState(run: Run): HostState {
   const held = heldBpfObjects();
   return {
     process: listProcesses(`${runVariable}=${run.mark}`),
-    file: readdirSync(run.temporaryDirectory).map((name) => join(run.temporaryDirectory, name)),
+    file: listFiles(run.temporaryDirectory),
     'network namespace': listDirectory('/run/netns'),
     'network interface': listDirectory('/sys/class/net'),
     'BPF program': listBpf('prog', held),
@@ -48,6 +48,12 @@ export function difference(before: HostState, after: HostState): string[] {
   return Object.entries(after).flatMap(([kind, names]) =>
     names.filter((name) => !before[kind]?.includes(name)).map((name) => `${kind} ${name}`),
   );
+}
+
+/** Not Node's own cache: npm and other programs put it wherever TMPDIR says. */
+function listFiles(directory: string): string[] {
+  const names = readdirSync(directory).filter((name) => name !== 'node-compile-cache');
+  return names.map((name) => join(directory, name));
 }
 
 function listProcesses(variable: string): string[] {
