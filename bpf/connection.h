@@ -59,11 +59,16 @@ static __always_inline struct connection *connection_get(const void *sk, __u64 c
   return overflowed ? bpf_map_lookup_elem(&overflow, &key) : NULL;
 }
 
-/* Remembers *fresh, whose cookie is set; counts it as opened, and as lost when there is no room. */
+static __always_inline enum sf_counter beginning_of(const struct connection *connection) {
+  if (connection->flags & SF_FLAG_PRE_EXISTING) return SF_COUNT_FOUND;
+  return connection->role == SF_ROLE_CLIENT ? SF_COUNT_CONNECTS : SF_COUNT_ACCEPTS;
+}
+
+/* Remembers *fresh, whose cookie is set; counts it, and as lost when there is no room. */
 static __always_inline void connection_create(const void *sk, struct connection *fresh) {
   __u64 key = (__u64)sk;
   struct connection *slot = slot_of(fresh->cookie);
-  count(fresh->role == SF_ROLE_CLIENT ? SF_COUNT_CONNECTS : SF_COUNT_ACCEPTS);
+  count(beginning_of(fresh));
   if (slot && (slot->sk == key || __sync_val_compare_and_swap(&slot->sk, 0, key) == 0)) {
     fresh->sk = key;
     *slot = *fresh;
@@ -76,13 +81,14 @@ static __always_inline void connection_create(const void *sk, struct connection 
     __sync_fetch_and_add(&overflowed, 1);
 }
 
-static __always_inline void connection_forget(struct connection *connection) {
+/* False when somebody else was faster. */
+static __always_inline bool connection_forget(struct connection *connection) {
   __u64 key = connection->sk;
   struct connection *slot = slot_of(connection->cookie);
-  if (slot && slot->sk == key)
-    slot->sk = 0;
-  else if (!bpf_map_delete_elem(&overflow, &key))
-    __sync_fetch_and_add(&overflowed, -1);
+  if (slot == connection) return __sync_val_compare_and_swap(&slot->sk, key, 0) == key;
+  if (bpf_map_delete_elem(&overflow, &key)) return false;
+  __sync_fetch_and_add(&overflowed, -1);
+  return true;
 }
 
 #endif

@@ -72,7 +72,8 @@ static __always_inline void fill_counters(struct sf_connection *r, const struct 
 }
 
 /* Returns false when the ring is full; the caller counts it, since it knows what that costs. */
-static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
+static __always_inline bool emit_segment(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
+                                         __u32 sequence) {
   const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
   struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
   if (!r) return false;
@@ -93,12 +94,16 @@ static __always_inline bool emit(const struct tcp_sock *tp, const struct connect
   r->error = sk->sk_err;
   r->shutdown = sk->sk_shutdown;
   r->flags = c->flags;
-  r->unused = 0;
+  r->sequence = sequence;
   fill_addresses(r, tp);
   fill_counters(r, tp);
   if (r->local_port) r->flags |= SF_FLAG_BOUND;
   ring_submit(r);
   return true;
+}
+
+static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
+  return emit_segment(tp, c, event, state, 0);
 }
 
 #endif

@@ -24,9 +24,14 @@ enum tcp_state {
   TCP_ESTABLISHED = 1,
   TCP_SYN_SENT = 2,
   TCP_SYN_RECV = 3,
+  TCP_FIN_WAIT1 = 4,
+  TCP_FIN_WAIT2 = 5,
+  TCP_TIME_WAIT = 6,
   TCP_CLOSE = 7,
   TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9,
   TCP_LISTEN = 10,
+  TCP_CLOSING = 11,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -103,6 +108,7 @@ struct minmax {
 struct tcp_sock {
   struct inet_connection_sock inet_conn;
   __u32 snd_una;
+  __u32 snd_nxt;
   __u32 rcv_nxt;
   __u64 bytes_sent;
   __u64 bytes_retrans;
@@ -201,6 +207,22 @@ struct bpf_iter_meta {
   struct seq_file *seq;
   __u64 session_id;
   __u64 seq_num;
+};
+struct tcp_skb_cb {
+  __u32 seq;
+};
+struct sk_buff {
+  char cb[48]; /* TCP's own: a tcp_skb_cb */
+};
+
+struct socket {
+  struct sock *sk;
+};
+struct bpf_iter__task_file {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  __u32 fd;
+  struct file *file;
 };
 struct bpf_iter__bpf_map_elem {
   struct bpf_iter_meta *meta;

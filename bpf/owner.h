@@ -42,17 +42,16 @@ static __always_inline void listener_address(struct listener_key *key, const str
     __builtin_memcpy(key->address, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
 }
 
-static __always_inline void listener_begin(const struct sock *sk) {
+static __always_inline void listener_begin(const struct sock *sk, __u32 pid, __u32 process) {
   struct listener_key key = {};
   listener_address(&key, sk);
-  __u32 process = current_process();
   struct listener *other = bpf_map_lookup_elem(&listeners, &key);
   if (other) {
     __sync_fetch_and_add(&other->sockets, 1);
     if (other->process != process) other->several = 1;
     return;
   }
-  struct listener fresh = {.pid = bpf_get_current_pid_tgid() >> 32, .process = process, .sockets = 1};
+  struct listener fresh = {.pid = pid, .process = process, .sockets = 1};
   if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) count(SF_COUNT_DROPPED_LISTENERS);
 }
 

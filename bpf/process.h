@@ -135,20 +135,22 @@ static __always_inline void fill_process(struct sf_process *record, struct task_
 }
 
 /* Sends a description; false when the ring is full. A function of its own, for the same reason as above. */
-__noinline int describe(__u32 serial) {
+__noinline int describe(__u32 serial, __u64 task_address) {
   struct sf_process *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
   if (!record) {
     count(SF_COUNT_DROPPED_PROCESSES);
     return 0;
   }
-  fill_process(record, (struct task_struct *)bpf_get_current_task(), serial);
+  fill_process(record, (struct task_struct *)task_address, serial);
   ring_submit(record);
   return 1;
 }
 
-/* The serial of the current process, describing it if that was not done yet. 0 for kernel threads. */
-static __always_inline __u32 current_process(void) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+/*
+ * The serial of a process, describing it if that was not done yet. 0 for kernel threads. `address` is the task again, as
+ * the number that may be handed to a global function.
+ */
+static __always_inline __u32 process_of(struct task_struct *task, __u64 address) {
   if (task->flags & PF_KTHREAD) return 0;
   __u32 pid = task->tgid;
   __u64 mm = (__u64)task->mm;
@@ -158,9 +160,13 @@ static __always_inline __u32 current_process(void) {
   if (known && known->done && known->mm == mm && known->start_ns == start_ns) return known->serial;
 
   struct described fresh = {.start_ns = start_ns, .mm = mm, .serial = __sync_fetch_and_add(&last_serial, 1) + 1};
-  fresh.done = describe(fresh.serial);
+  fresh.done = describe(fresh.serial, address);
   bpf_map_update_elem(&processes, &pid, &fresh, BPF_ANY);
   return fresh.serial;
+}
+
+static __always_inline __u32 current_process(void) {
+  return process_of((struct task_struct *)bpf_get_current_task_btf(), bpf_get_current_task());
 }
 
 #endif

@@ -4,6 +4,7 @@
  *   wire.h        what goes to user space        connection.h  what we remember of a live connection
  *   kernel.h      the kernel's types             owner.h       whose connection it is
  *   process.h     who a process is               emit.h        a record, from the kernel's counters
+ *   existing.h    what is older than the agent   count.h       what happened and what was lost
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -11,11 +12,18 @@
 
 #include "connection.h"
 #include "emit.h"
+#include "existing.h"
 #include "owner.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile bool emit_open = false; /* does any output want open records? */
+
+/* Protocol numbers mean other things in other families. */
+static __always_inline bool is_tcp(const struct sock *sk) {
+  __u16 family = sk->__sk_common.skc_family;
+  return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
 
 static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
 
@@ -52,8 +60,13 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
 static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int oldstate) {
   struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
-  count(emit(tp, c, SF_EVENT_END, oldstate) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
-  connection_forget(c);
+  bool sent = emit(tp, c, SF_EVENT_END, oldstate);
+  if (connection_forget(c)) count(sent ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+}
+
+/* An accepted socket that nobody used yet belongs to who gives it up. */
+static __always_inline void given_up(struct connection *c) {
+  if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
 }
 
 /* TCP life cycle. MPTCP's own sockets pass here too, with another protocol: its subflows are the connections. */
@@ -66,12 +79,15 @@ int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
   if (newstate == TCP_SYN_SENT) {
     client_begins(sk);
   } else if (newstate == TCP_LISTEN) {
-    listener_begin(sk);
+    listener_begin(sk, bpf_get_current_pid_tgid() >> 32, current_process());
   } else if (newstate == TCP_CLOSE) {
     if (oldstate == TCP_LISTEN)
       listener_end(sk, tp);
     else
       ended(sk, tp, oldstate);
+  } else if (oldstate != TCP_SYN_RECV && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK)) {
+    /* Process context: shutdown or close was called. A reader that still waits is learnt from by nothing else. */
+    given_up(connection_get(sk, cookie_of(sk)));
   } else if (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) {
     /* Also SYN_RECV to FIN_WAIT1: a fast-open server that closed before the handshake's end. */
     struct connection *c = connection_get(sk, cookie_of(sk));
@@ -87,8 +103,7 @@ int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
 /* First use by sending: send, sendfile, io_uring. Also called for the sockets of other families. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sent, struct sock *sk) {
-  if (sk->sk_protocol == IPPROTO_TCP && (sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6))
-    owner_by_use(sk);
+  if (is_tcp(sk)) owner_by_use(sk);
   return 0;
 }
 
@@ -103,9 +118,34 @@ int BPF_PROG(received, struct sock *sk) {
 SEC("cgroup/sock_release")
 int released(struct bpf_sock *ctx) {
   if (ctx->protocol != IPPROTO_TCP) return 1;
-  struct connection *c = connection_get(ctx, bpf_get_socket_cookie(ctx));
-  if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
+  given_up(connection_get(ctx, bpf_get_socket_cookie(ctx)));
   return 1;
+}
+
+/* A segment that was sent again; attached only when asked for. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmitted, struct sock *sk, struct sk_buff *skb) {
+  struct connection *c = connection_get(sk, cookie_of(sk));
+  struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+  if (!c || !tp) return 0;
+  struct tcp_skb_cb *segment = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+  __u32 begin = tp->snd_una - (__u32)tp->bytes_acked;
+  if (!emit_segment(tp, c, SF_EVENT_RETRANSMIT, sk->__sk_common.skc_state, BPF_CORE_READ(segment, seq) - begin))
+    count(SF_COUNT_DROPPED_EVENTS);
+  return 0;
+}
+
+/* What is older than the agent: once, at start. */
+SEC("iter/task_file")
+int existing(struct bpf_iter__task_file *ctx) {
+  struct file *file = ctx->file;
+  struct task_struct *task = ctx->task;
+  if (!file || !task) return 0;
+  struct socket *socket = bpf_sock_from_file(file);
+  if (!socket) return 0;
+  struct sock *sk = socket->sk;
+  if (sk && is_tcp(sk)) socket_found(sk, task);
+  return 0;
 }
 
 /*

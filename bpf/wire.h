@@ -16,7 +16,9 @@ enum sf_kind {
 enum sf_event {
   SF_EVENT_OPEN = 1,
   SF_EVENT_UPDATE = 2,
-  SF_EVENT_END = 3, /* user space decides between close and failed */
+  SF_EVENT_END = 3,        /* user space decides between close and failed */
+  SF_EVENT_FOUND = 4,      /* older than the agent: the counters that later ones are compared with */
+  SF_EVENT_RETRANSMIT = 5, /* a segment of it was sent again */
 };
 
 enum sf_role {
@@ -42,17 +44,18 @@ enum sf_flag {
   SF_FLAG_BOUND = 8,       /* has a local port, so a connect got as far as sending */
 };
 
-/* The sums of one CPU; user space adds the CPUs up. connects + accepts = live + closed + lost_*, always. */
+/* The sums of one CPU; user space adds the CPUs up. connects + accepts + found = live + closed + lost_*, always. */
 enum sf_counter {
   SF_COUNT_CONNECTS = 0,          /* connections begun: attempts from here */
   SF_COUNT_ACCEPTS = 1,           /* connections begun: accepted here */
-  SF_COUNT_CLOSED = 2,            /* end records handed to the ring */
-  SF_COUNT_LOST_TABLE = 3,        /* begun, but the connection table was full */
-  SF_COUNT_LOST_RING = 4,         /* ended, but the ring had no room for the end record */
-  SF_COUNT_DROPPED_EVENTS = 5,    /* open and update records the ring had no room for; no connection is lost by that */
-  SF_COUNT_DROPPED_PROCESSES = 6, /* process descriptions the ring had no room for; tried again at the next socket */
-  SF_COUNT_DROPPED_LISTENERS = 7, /* listeners the table had no room for */
-  SF_COUNT_MAX = 8,
+  SF_COUNT_FOUND = 2,             /* connections older than the agent */
+  SF_COUNT_CLOSED = 3,            /* end records handed to the ring */
+  SF_COUNT_LOST_TABLE = 4,        /* begun, but the connection table was full */
+  SF_COUNT_LOST_RING = 5,         /* ended, but the ring had no room for the end record */
+  SF_COUNT_DROPPED_EVENTS = 6,    /* records of other events that the ring had no room for; no connection is lost by that */
+  SF_COUNT_DROPPED_PROCESSES = 7, /* process descriptions the ring had no room for; tried again at the next socket */
+  SF_COUNT_DROPPED_LISTENERS = 8, /* listeners the table had no room for */
+  SF_COUNT_MAX = 9,
 };
 
 /* A connection at one moment. Counters are totals of its life. */
@@ -92,7 +95,7 @@ struct sf_connection {
   __u16 error; /* errno of the socket */
   __u8 shutdown;
   __u8 flags; /* enum sf_flag */
-  __u32 unused;
+  __u32 sequence; /* retransmit: first byte of the segment, counted from the begin of the stream */
 };
 
 #define SF_PROCESS_DATA 2048

@@ -3,7 +3,7 @@
 //
 // Threads: constructor, start, requestSnapshot, counts, stop and finished() run on the JavaScript thread; read_loop()
 // and what it calls run on the reader thread. The agent belongs to the reader thread from start() until it has ended;
-// counts() alone reaches past it, which sf_counts allows.
+// counts() and the search for older connections alone reach past it, which the core allows.
 // End: stop() sets a flag → the reader detaches, reads the ring to its end, hands over the last batch, releases the
 // thread-safe function → Node calls finished() on the JavaScript thread → join, close, call onEnd.
 #include <napi.h>
@@ -56,6 +56,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.ring_bytes = options.Get("ringBytes").As<Napi::Number>().Uint32Value();
     native.max_connections = options.Get("maxConnections").As<Napi::Number>().Uint32Value();
     native.emit_open = options.Get("emitOpen").As<Napi::Boolean>().Value();
+    native.retransmits = options.Get("retransmits").As<Napi::Boolean>().Value();
+    native.existing = options.Get("existing").As<Napi::Boolean>().Value();
     struct sf_error error = {};
     if (sf_open(&native, &agent_, &error)) throw to_error(info.Env(), &error);
   }
@@ -81,6 +83,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     deliver_ = Napi::ThreadSafeFunction::New(env, info[0].As<Napi::Function>(), "sockflow", kBatchesUnderWay, 1, this,
                                              [](Napi::Env env, Capture *self) { self->Finished(env); });
     reader_ = std::thread(&Capture::ReadLoop, this);
+    // On this thread, while the reader makes room in the ring.
+    if (int code = sf_find_existing(agent_)) existing_error_ = code;
     return Features(env);
   }
 
@@ -91,6 +95,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     result.Set("wholeHost", Napi::Boolean::New(env, features.whole_host));
     result.Set("snapshot", Napi::Boolean::New(env, features.snapshot));
     result.Set("releaseOwner", Napi::Boolean::New(env, features.release_owner));
+    result.Set("existing", Napi::Boolean::New(env, existing_error_ == 0));
     return result;
   }
 
@@ -194,6 +199,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   Napi::FunctionReference on_end_;
   std::thread reader_;
   std::unique_ptr<Batch> spare_;
+  int existing_error_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> snapshot_wanted_{false};
   std::mutex mutex_;

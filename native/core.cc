@@ -19,6 +19,7 @@
 #include "sockflow.skel.h"
 
 struct sf_agent {
+  struct sf_options options = {};
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
   struct bpf_link *release = nullptr;
@@ -194,6 +195,8 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   auto *skeleton = sockflow_bpf__open();
   if (!skeleton) return fail(error, errno, "open the BPF object", words);
   skeleton->rodata->emit_open = options->emit_open;
+  bpf_program__set_autoload(skeleton->progs.retransmitted, options->retransmits);
+  bpf_program__set_autoload(skeleton->progs.existing, options->existing);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
@@ -206,6 +209,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
     return number;
   }
   auto *agent = new sf_agent;
+  agent->options = *options;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take, agent, nullptr);
   if (!agent->ring) {
@@ -223,6 +227,8 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   auto &links = agent->skeleton->links;
   int code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
+  if (!code && agent->options.retransmits)
+    code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);
   if (!code) attach_release(agent);
   if (!code) attach_snapshot(agent);
   // Last: from here on connections are followed, and all that tells their owners is in place.
@@ -238,6 +244,15 @@ extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
   int code = ring_buffer__consume(agent->ring);
   if (code < 0 && code != -ENOBUFS) return code;
   return agent->at - static_cast<char *>(buffer);
+}
+
+extern "C" int sf_find_existing(struct sf_agent *agent) {
+  if (!agent->options.existing) return 0;
+  struct bpf_link *link = bpf_program__attach_iter(agent->skeleton->progs.existing, nullptr);
+  if (!link) return -errno;
+  int code = walk(link);
+  bpf_link__destroy(link);
+  return code;
 }
 
 extern "C" int sf_snapshot(struct sf_agent *agent) {

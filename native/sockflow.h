@@ -2,9 +2,10 @@
 /*
  * The native core: loads the BPF programs, attaches them, reads their records. No Node in here.
  *
- *   sf_open → sf_attach → sf_read … sf_snapshot … sf_counts → sf_detach → sf_read (the rest) → sf_close
+ *   sf_open → sf_attach → sf_find_existing, sf_read … sf_snapshot … sf_counts → sf_detach → sf_read (the rest) → sf_close
  *
- * Not thread-safe: one thread at a time, except sf_counts, which any thread may call between sf_open and sf_close.
+ * Not thread-safe: one thread at a time, except sf_counts and sf_find_existing, which another thread may call at any time
+ * between sf_attach and sf_detach.
  * Functions return 0 or a negative errno; the text is in struct sf_error.
  */
 #ifndef SOCKFLOW_H
@@ -24,6 +25,8 @@ struct sf_options {
   uint32_t ring_bytes;      /* power of two, a multiple of the page size */
   uint32_t max_connections; /* a power of two */
   uint8_t emit_open;        /* 1: send a record when a connection is established, too */
+  uint8_t retransmits;      /* 1: send a record of each retransmitted segment */
+  uint8_t existing;         /* 1: find the connections that are older than the agent */
 };
 
 struct sf_error {
@@ -35,7 +38,14 @@ struct sf_error {
 struct sf_agent;
 
 int sf_open(const struct sf_options *options, struct sf_agent **agent, struct sf_error *error);
+
+/*
+ * From its return on no connection is missed. Those that are older have been found by sf_find_existing.
+ */
 int sf_attach(struct sf_agent *agent, struct sf_error *error);
+
+/* Connections and listeners older than the agent, if asked for. Their records go into the ring: read it meanwhile. */
+int sf_find_existing(struct sf_agent *agent);
 
 /*
  * Moves whole records from the ring to buffer, until the ring is empty or less than SF_RECORD_MAX bytes are left.

@@ -5,6 +5,7 @@
 
 /** What the kernel side counted, in connections. Read from its per-CPU counters. */
 export interface KernelCounts {
+  /** Connections begun while the agent watched, and those that it found at start. */
   opened: number;
   closed: number;
   live: number;

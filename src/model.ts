@@ -93,6 +93,8 @@ export interface ConnectionRecord {
   readonly peerPort: number;
   /** Older than the agent. */
   readonly preExisting: boolean;
+  /** First sight of such a connection, as an update: its totals are older than the agent and no deltas. */
+  readonly baseline: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
   readonly state: string;
   /** Inode number of the network namespace. */

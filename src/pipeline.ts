@@ -5,13 +5,14 @@
 import { release } from 'node:os';
 import { type Capture, lookupName, startCapture } from './capture/capture.ts';
 import { createDecoder } from './capture/decode.ts';
-import { checkHost, ownNetworkNamespace } from './capture/host.ts';
+import { checkHost } from './capture/host.ts';
 import { describeFromProc } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
 import { createDeltas } from './correlate/deltas.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
 import { createEnrichment } from './enrich/index.ts';
 import { createUserEnricher } from './enrich/user.ts';
+import { readOwnNetworkNamespace } from './export/host.ts';
 import { createExporters } from './export/index.ts';
 import type { KernelCounts, Ledger } from './ledger.ts';
 import type { Log } from './log.ts';
@@ -40,7 +41,7 @@ export async function startPipeline(options: Options, log: Log, ledger: Ledger, 
     selection,
     ledger,
     log,
-    ownNetworkNamespace: ownNetworkNamespace(),
+    ownNetworkNamespace: readOwnNetworkNamespace(),
     kernelCounts: () => capture.counts(),
     onOutputLost: callbacks.onOutputLost,
   });
@@ -61,7 +62,13 @@ export async function startPipeline(options: Options, log: Log, ledger: Ledger, 
   };
 
   const capture = startCapture(
-    { ringBytes: options.ringSize, maxConnections: options.maxConnections, emitOpen: selection.wantsOpen },
+    {
+      ringBytes: options.ringSize,
+      maxConnections: options.maxConnections,
+      emitOpen: selection.wantsOpen,
+      retransmits: selection.wantsRetransmit,
+      existing: options.snapshot,
+    },
     onBatch,
     (text) => log.debug(text),
   );

@@ -46,7 +46,7 @@ function kernelCounts(native: NativeCapture): KernelCounts {
   const counts = native.counts();
   const of = (index: number): number => counts[index] as number;
   return {
-    opened: of(sfCounter.connects) + of(sfCounter.accepts),
+    opened: of(sfCounter.connects) + of(sfCounter.accepts) + of(sfCounter.found),
     closed: of(sfCounter.closed),
     live: of(sfCounter.max),
     lost: { table_full: of(sfCounter.lostTable), ring_full: of(sfCounter.lostRing) },

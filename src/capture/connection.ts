@@ -13,7 +13,13 @@ export interface Views {
 
 const roles = byValue<Role>(sfRole);
 const attributions = byValue<Attribution>(sfAttribution);
-const events = { [sfEvent.open]: 'open', [sfEvent.update]: 'update', [sfEvent.end]: 'close' } as const;
+const events = {
+  [sfEvent.open]: 'open',
+  [sfEvent.update]: 'update',
+  [sfEvent.end]: 'close',
+  [sfEvent.found]: 'update',
+  [sfEvent.retransmit]: 'retransmit',
+} as const;
 
 const states = [
   'unknown',
@@ -63,6 +69,7 @@ export function decodeConnection(v: Views, o: number, process: Process | undefin
       : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
     peerPort: u16(at.peerPort),
     preExisting: (flags & sfFlag.preExisting) !== 0,
+    baseline: u8(at.event) === sfEvent.found,
     state: states[u8(at.state)] ?? 'unknown',
     networkNamespace: u32(at.netns),
     attribution: process ? (attributions[u8(at.attribution)] ?? 'none') : 'none',

@@ -1,5 +1,5 @@
 /** What must be true before anything is tried: each refusal is one sentence with its remedy. */
-import { accessSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { StartError } from '../errors.ts';
 
@@ -41,9 +41,4 @@ export function checkCapabilities(status: string): void {
   const has = (name: keyof typeof capabilities): boolean => ((effective >> BigInt(capabilities[name])) & 1n) === 1n;
   const missing = needed.filter((name) => !has(name) && !(has('CAP_SYS_ADMIN') && name !== 'CAP_NET_ADMIN'));
   if (missing.length > 0) throw new StartError(`missing ${missing.join(', ')}`, 'run as root, or grant these capabilities');
-}
-
-/** Inode number of the agent's own network namespace, as records show it. */
-export function ownNetworkNamespace(): number {
-  return statSync('/proc/self/ns/net').ino;
 }

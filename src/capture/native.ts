@@ -12,6 +12,8 @@ export interface Features {
   readonly snapshot: boolean;
   /** Owners of sockets that were accepted and closed unused. */
   readonly releaseOwner: boolean;
+  /** Connections older than the agent were found, or not asked for. */
+  readonly existing: boolean;
 }
 
 export interface CaptureOptions {
@@ -21,6 +23,10 @@ export interface CaptureOptions {
   readonly maxConnections: number;
   /** Send a record when a connection is established, too. */
   readonly emitOpen: boolean;
+  /** Send a record of each retransmitted segment. */
+  readonly retransmits: boolean;
+  /** Find the connections that are older than the agent. */
+  readonly existing: boolean;
 }
 
 /** Thrown by the constructor and by start(): message is one sentence, log what libbpf and the verifier said. */

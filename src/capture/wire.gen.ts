@@ -36,7 +36,7 @@ export const sfConnection = {
   error: 152,
   shutdown: 154,
   flags: 155,
-  unused: 156,
+  sequence: 156,
   size: 160,
 } as const;
 
@@ -69,6 +69,8 @@ export const sfEvent = {
   open: 1,
   update: 2,
   end: 3,
+  found: 4,
+  retransmit: 5,
 } as const;
 
 export const sfRole = {
@@ -96,13 +98,14 @@ export const sfFlag = {
 export const sfCounter = {
   connects: 0,
   accepts: 1,
-  closed: 2,
-  lostTable: 3,
-  lostRing: 4,
-  droppedEvents: 5,
-  droppedProcesses: 6,
-  droppedListeners: 7,
-  max: 8,
+  found: 2,
+  closed: 3,
+  lostTable: 4,
+  lostRing: 5,
+  droppedEvents: 6,
+  droppedProcesses: 7,
+  droppedListeners: 8,
+  max: 9,
 } as const;
 
 export const sfPart = {

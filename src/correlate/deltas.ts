@@ -12,8 +12,8 @@ export function createDeltas(): (record: ConnectionRecord) => void {
   const reported = new Map<bigint, Totals>();
 
   return (record) => {
-    if (record.event === 'open') return;
-    const before = reported.get(record.cookie) ?? nothing;
+    if (record.event === 'open' || record.event === 'retransmit') return;
+    const before = record.baseline ? totals(record) : (reported.get(record.cookie) ?? nothing);
     record.deltas = {
       sentBytes: record.sentBytes - before.sentBytes,
       receivedBytes: record.receivedBytes - before.receivedBytes,

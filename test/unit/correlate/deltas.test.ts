@@ -30,3 +30,13 @@ test('an end forgets: the same cookie begins at nothing', (t) => {
   complete(again);
   t.is(again.deltas?.sentBytes, 5);
 });
+
+test('what a connection moved before it was found is no delta', (t) => {
+  const complete = createDeltas();
+  const found = { ...record('update', 3n, 1000), baseline: true };
+  complete(found);
+  const close = record('close', 3n, 1400);
+  complete(close);
+  t.is(found.deltas?.sentBytes, 0);
+  t.is(close.deltas?.sentBytes, 400);
+});

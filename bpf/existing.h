@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Connections and listeners older than the agent, found once at start by looking at the open files of all processes. The
+ * hooks are attached by then, so a connection that begins meanwhile is there already, and one that ends is seen to.
+ */
+#ifndef SOCKFLOW_EXISTING_H
+#define SOCKFLOW_EXISTING_H
+
+#include "emit.h"
+#include "owner.h"
+
+static __always_inline bool fin_sent(__u8 state) {
+  return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK;
+}
+
+/*
+ * The client's SYN takes one number of the sequence that is counted as acknowledged, the server's is not: what was sent
+ * beyond payload and FIN tells who dialled.
+ */
+static __always_inline __u8 role_of(const struct tcp_sock *tp, __u8 state) {
+  if (state == TCP_SYN_SENT) return SF_ROLE_CLIENT;
+  __u32 begin = tp->snd_una - (__u32)tp->bytes_acked;
+  __u32 payload = tp->bytes_sent - tp->bytes_retrans;
+  __u32 more = tp->snd_nxt - begin - payload - fin_sent(state);
+  return more == 1 ? SF_ROLE_CLIENT : more == 0 ? SF_ROLE_SERVER : SF_ROLE_UNKNOWN;
+}
+
+static __always_inline void connection_found(struct sock *sk, struct tcp_sock *tp, __u32 pid, __u32 process) {
+  __u8 state = sk->__sk_common.skc_state;
+  struct connection fresh = {
+      .cookie = bpf_get_socket_cookie(sk),
+      .start_ns = bpf_ktime_get_boot_ns(),
+      .pid = pid,
+      .process = process,
+      .role = role_of(tp, state),
+      .attribution = process ? SF_OWNER_SNAPSHOT : SF_OWNER_NONE,
+      .flags = SF_FLAG_PRE_EXISTING | (state == TCP_SYN_SENT ? 0 : SF_FLAG_ESTABLISHED),
+  };
+  if (connection_get(sk, fresh.cookie)) return; /* a new one, or open in another process too */
+  connection_create(sk, &fresh);
+  if (!emit(tp, &fresh, SF_EVENT_FOUND, state)) count(SF_COUNT_DROPPED_EVENTS);
+  if (sk->__sk_common.skc_state != TCP_CLOSE) return;
+  /* It ended between the first look and the entry in the table, which its hook did not find: end it here. */
+  struct connection *c = connection_get(sk, fresh.cookie);
+  if (c && connection_forget(c)) count(emit(tp, &fresh, SF_EVENT_END, state) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+}
+
+static __always_inline void socket_found(struct sock *sk, struct task_struct *task) {
+  __u64 leader = 0;
+  bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+  __u8 state = sk->__sk_common.skc_state;
+  if (state == TCP_CLOSE || state == TCP_TIME_WAIT) return;
+  struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+  if (!tp) return;
+  __u32 process = process_of(task, leader);
+  if (state == TCP_LISTEN)
+    listener_begin(sk, task->tgid, process);
+  else
+    connection_found(sk, tp, task->tgid, process);
+}
+
+#endif
