@@ -18,10 +18,11 @@ function read(path: string): string {
   }
 }
 
-/** The agent's reader thread has a name of its own; the rest are V8's and libuv's. */
+/** The agent's reader thread bears its own name or, as threads do that were given none, the main thread's. */
 function groupOf(pid: number, thread: number): ThreadGroup {
   if (thread === pid) return 'main';
-  return /^sockflow|reader/.test(read(`/proc/${pid}/task/${thread}/comm`)) ? 'reader' : 'other';
+  const name = (id: number) => read(`/proc/${pid}/task/${id}/comm`);
+  return name(thread) === name(pid) || name(thread).startsWith('sockflow') ? 'reader' : 'other';
 }
 
 function threadsOf(pid: number): number[] {

@@ -60,7 +60,7 @@ const toDevNull: Subject = {
   name: 'sockflow, JSON to /dev/null',
   missing: () => undefined,
   async start() {
-    const { agent, seconds } = await timedStart(['--format', 'json'], { stdout: 'ignore' });
+    const { agent, seconds } = await timedStart(['--format', 'json', '--events', 'close,failed'], { stdout: 'ignore' });
     return {
       pid: agent.pid,
       readySeconds: seconds,
