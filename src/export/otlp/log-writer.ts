@@ -9,11 +9,11 @@
  * LogRecord { time = 1, severity_number = 2, severity_text = 3, attributes = 6, observed_time = 11, event_name = 12 }
  */
 import type { ConnectionRecord, EventName, Process } from '../../model.ts';
-import type { Attribute, Host } from '../semconv.ts';
+import type { Attribute } from '../semconv.ts';
 import { eventNames, schemaUrl, scopeName, severityNumber, severityText } from '../semconv.ts';
 import { type AttributeWriter, compileAttributes } from './attribute-writer.ts';
 import { ByteBuffer, varintSize } from './buffer.ts';
-import { createResourceWriter, type ResourceWriter } from './resource.ts';
+import { type CommonResource, createResourceWriter, type ResourceWriter } from './resource.ts';
 
 /** A request that is ready to be sent, and the number of records in it. */
 export interface EncodedBatch {
@@ -21,9 +21,8 @@ export interface EncodedBatch {
   readonly count: number;
 }
 
-export interface LogWriterOptions {
+export interface LogWriterOptions extends CommonResource {
   readonly attributes: readonly Attribute<ConnectionRecord>[];
-  readonly host: Host;
 }
 
 const TIME = 0x09;
@@ -66,7 +65,7 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#writeAttributes = compileAttributes(options.attributes, ATTRIBUTES, this.#arena);
-    this.#writeResource = createResourceWriter(options.host, this.#resources);
+    this.#writeResource = createResourceWriter(options, this.#resources);
     this.#scope = encodeScope(options.host.agentVersion);
   }
 

@@ -8,6 +8,7 @@ import {
   resourceAttributes,
   unknownService,
 } from '../semconv.ts';
+import { encodePair } from './any-value.ts';
 import { compileAttributes } from './attribute-writer.ts';
 import { ByteBuffer } from './buffer.ts';
 
@@ -23,8 +24,15 @@ const unknownProcess: readonly Attribute<undefined>[] = [
   { key: SERVICE_NAME, type: 'string', description: '', when: 'process unknown', read: () => unknownService },
 ];
 
-export function createResourceWriter(host: Host, out: ByteBuffer): ResourceWriter {
-  const common = encodeHost(host);
+/** What every resource of this agent says. */
+export interface CommonResource {
+  readonly host: Host;
+  /** Added by the user. A key that the table has is the table's. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+export function createResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
+  const common = encodeCommon(resource);
   const write = compileAttributes(resourceAttributes, ATTRIBUTES, out);
   const writeUnknown = compileAttributes(unknownProcess, ATTRIBUTES, out);
   return (process) => {
@@ -36,10 +44,17 @@ export function createResourceWriter(host: Host, out: ByteBuffer): ResourceWrite
   };
 }
 
-function encodeHost(host: Host): Uint8Array {
+function encodeCommon({ host, extra = {} }: CommonResource): Uint8Array {
   const out = new ByteBuffer(256);
   compileAttributes(hostAttributes, ATTRIBUTES, out)(host);
+  for (const [key, value] of freeAttributes(extra)) out.raw(encodePair(ATTRIBUTES, key, value));
   return out.take();
+}
+
+const taken = new Set([...hostAttributes, ...resourceAttributes].map(({ key }) => key));
+
+function freeAttributes(extra: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(extra).filter(([key]) => !taken.has(key));
 }
 
 /** The attributes of one source as an object, in the order of the table. */
@@ -56,7 +71,12 @@ export function readAttributes<Source>(
 }
 
 /** The attributes of the resource of a process; of the host alone when the process isn't known. */
-export function readResource(process: Process | undefined, host: Host): Record<string, AttributeValue> {
+export function readResource(process: Process | undefined, common: CommonResource): Record<string, AttributeValue> {
   const own = process ? readAttributes(resourceAttributes, process) : readAttributes(unknownProcess, undefined);
-  return { ...own, ...readAttributes(hostAttributes, host) };
+  return { ...own, ...readCommon(common) };
+}
+
+/** What is the same on all of them. */
+export function readCommon({ host, extra = {} }: CommonResource): Record<string, AttributeValue> {
+  return { ...readAttributes(hostAttributes, host), ...Object.fromEntries(freeAttributes(extra)) };
 }

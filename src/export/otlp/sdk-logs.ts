@@ -15,20 +15,18 @@ import {
   type Attribute,
   type AttributeValue,
   eventNames,
-  type Host,
   schemaUrl,
   scopeName,
   severityNumber,
   severityText,
 } from '../semconv.ts';
 import { toHrTime } from '../time.ts';
-import { readAttributes, readResource } from './resource.ts';
+import { type CommonResource, readAttributes, readResource } from './resource.ts';
 
-export interface SdkLogsOptions {
+export interface SdkLogsOptions extends CommonResource {
   readonly name: string;
   readonly exporter: LogRecordExporter;
   readonly attributes: readonly Attribute<ConnectionRecord>[];
-  readonly host: Host;
   /** Resources that are kept, one for each observed process. Default 1,000. */
   readonly maxResources?: number;
   /** When a record came here, UNIX nanoseconds. Default: the clock. */
@@ -37,9 +35,9 @@ export interface SdkLogsOptions {
 
 /** Hands each batch to the exporter as one call. A batch that it refuses is counted as lost. */
 export function createSdkLogsExporter(options: SdkLogsOptions, ledger: Ledger): Exporter {
-  const { name, exporter, attributes, host, now = () => BigInt(Date.now()) * 1_000_000n } = options;
+  const { name, exporter, attributes, now = () => BigInt(Date.now()) * 1_000_000n } = options;
   const emitted: ReadableLogRecord[] = [];
-  const loggers = createLoggers(host, options.maxResources ?? 1000, emitted);
+  const loggers = createLoggers(options, options.maxResources ?? 1000, emitted);
   return {
     name,
     export(records) {
@@ -54,7 +52,11 @@ export function createSdkLogsExporter(options: SdkLogsOptions, ledger: Ledger): 
 }
 
 /** The logger of a process. Found by what its resource says: a name that comes later makes another resource. */
-function createLoggers(host: Host, max: number, emitted: ReadableLogRecord[]): (process?: Process) => Logger {
+function createLoggers(
+  common: CommonResource,
+  max: number,
+  emitted: ReadableLogRecord[],
+): (process?: Process) => Logger {
   const cache = new LRUCache<string, Logger>({ max });
   // One for all providers, so that a batch of many processes stays one batch, and dropping a provider loses nothing.
   const processor = {
@@ -63,9 +65,9 @@ function createLoggers(host: Host, max: number, emitted: ReadableLogRecord[]): (
     shutdown: async () => undefined,
   };
   return (process) => {
-    const attributes = readResource(process, host);
+    const attributes = readResource(process, common);
     const key = JSON.stringify(attributes);
-    const logger = cache.get(key) ?? createLogger(attributes, host.agentVersion, processor);
+    const logger = cache.get(key) ?? createLogger(attributes, common.host.agentVersion, processor);
     cache.set(key, logger);
     return logger;
   };
