@@ -36,9 +36,12 @@ function sum(...parts: (number | undefined)[]): number | undefined {
 }
 
 function lostCell(slots: readonly Slot[]): string {
-  const missing = slots.reduce((all, slot) => all + 2 * slot.load.operations - slot.records, 0);
+  if (slots.length === 0) return NONE;
   const made = slots.reduce((all, slot) => all + 2 * slot.load.operations, 0);
-  return slots.length === 0 ? NONE : `${Math.max(0, missing)} of ${made}`;
+  const records = slots.reduce((all, slot) => all + slot.records, 0);
+  const known = slots.flatMap(({ lost }) => lost ?? []);
+  const admitted = known.length > 0 ? `, says ${known.reduce((a, b) => a + b)}` : '';
+  return `${Math.max(0, made - records)} of ${made}${admitted}`;
 }
 
 function row(findings: Findings, loadNames: readonly string[]): string[] {

@@ -47,8 +47,11 @@ function occurrences(file: string, pattern: RegExp): number {
 /** From the summary line; undefined when it has no such number. */
 function summaryNumber(summary: string, pattern: RegExp): number | undefined {
   const found = pattern.exec(summary)?.[1];
-  return found === undefined ? undefined : Number(found.replaceAll(',', ''));
+  return found === undefined ? undefined : Number(found);
 }
+
+const RECORDS = /(\d+) records/;
+const LOST = /\blost (\d+)/;
 
 async function timedStart(args: readonly string[], options: AgentOptions): Promise<{ agent: Agent; seconds: number }> {
   const begin = performance.now();
@@ -68,8 +71,8 @@ const toDevNull: Subject = {
       async stop() {
         const { summary } = await agent.stop();
         return {
-          records: summaryNumber(summary, /([\d,]+) records/) ?? 0,
-          lost: summaryNumber(summary, /([\d,]+) lost/) ?? summaryNumber(summary, /lost ([\d,]+)/),
+          records: summaryNumber(summary, RECORDS) ?? 0,
+          lost: summaryNumber(summary, LOST),
         };
       },
       clear: () => void agent.kill9(),
@@ -99,7 +102,7 @@ const toCollector: Subject = {
         await collector.stop();
         return {
           records: delivered(collector, port),
-          lost: summaryNumber(summary, /([\d,]+) lost/) ?? summaryNumber(summary, /lost ([\d,]+)/),
+          lost: summaryNumber(summary, LOST),
         };
       },
       clear() {

@@ -114,9 +114,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
         t.is(ends(within(namespace, records)).length, wanted.length);
         const [ready, summary, ...more] = lines(stderr);
         t.regex(ready ?? '', /^sockflow: ready/);
-        t.regex(summary ?? '', /^sockflow: .*\d+ records/);
-        t.regex(summary ?? '', /lost/);
+        t.regex(summary ?? '', /^sockflow: \d+ records/);
         t.deepEqual(more, []);
+        const number = (name: string) => Number(new RegExp(`\\b${name} (\\d+)`).exec(summary ?? '')?.[1]);
+        t.is(number('lost'), 0);
+        t.is(number('opened'), number('closed') + number('live') + number('lost'), summary);
       });
     });
   });
