@@ -7,6 +7,8 @@ import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 
 export interface Descriptor {
+  /** Whether `write` always answers with a number. */
+  readonly isImmediate: boolean;
   /** Takes as many bytes as it can now; 0: none, try again later. Throws what the system says. */
   readonly write: (bytes: Uint8Array) => number | Promise<number>;
 }
@@ -39,6 +41,7 @@ function makeNonBlocking(fd: number): number {
 
 function writeNow(fd: number): Descriptor {
   return {
+    isImmediate: true,
     write: (bytes) => {
       try {
         return writeSync(fd, bytes);
@@ -53,6 +56,7 @@ function writeNow(fd: number): Descriptor {
 /** A disk may be slow, but answers: that is left to Node's threads. */
 function writeElsewhere(fd: number): Descriptor {
   return {
+    isImmediate: false,
     write: (bytes) =>
       new Promise((resolve, reject) => {
         write(fd, bytes, (error, written) => (error ? reject(error) : resolve(written)));

@@ -9,8 +9,8 @@ import { readHost } from './export/host.ts';
 import { createLog, createStderr, type Stderr } from './log.ts';
 import { Writer } from './writer.ts';
 
-/** Milliseconds for a reader of stderr or of the help. */
-const PATIENCE = 5_000;
+/** Milliseconds for a slow reader of the help, and of stderr, where the end isn't put off for it. */
+const PATIENCE = { stdout: 5_000, stderr: 500 };
 
 async function main(tokens: readonly string[], env: Environment): Promise<number> {
   const stderr = createStderr();
@@ -24,7 +24,7 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
     createLog('error', stderr.write).say(error.message);
     return 2;
   } finally {
-    await stderr.close(Date.now() + PATIENCE);
+    await stderr.close(Date.now() + PATIENCE.stderr);
   }
 }
 
@@ -37,7 +37,7 @@ async function readHelp(): Promise<string> {
 async function print(text: string): Promise<void> {
   const writer = new Writer(openDescriptor(1, 'wait'), text.length);
   writer.push([text]);
-  await writer.close(Date.now() + PATIENCE);
+  await writer.close(Date.now() + PATIENCE.stdout);
 }
 
 type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;

@@ -1,5 +1,5 @@
 /** A bounded queue of texts before a descriptor: never waits, never grows beyond its limit, knows what was delivered. */
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Descriptor } from './descriptor.ts';
 
 export interface WriterCallbacks {
@@ -11,54 +11,80 @@ export interface WriterCallbacks {
   readonly onError?: (error: NodeJS.ErrnoException) => void;
 }
 
-/** Bytes of one system call, about: a pipe takes 64 KiB. */
-const BATCH = 256 * 1024;
-const FIRST_PAUSE = 1;
+/** Texts as bytes: strings that were put together from parts take several times as much memory. */
+interface Chunk {
+  readonly bytes: Buffer;
+  /** Bytes of each text. */
+  readonly sizes: readonly number[];
+}
+
+/** A reader that is at work makes room within microseconds: look again so many times before sleeping. */
+const EAGER_TRIES = 20;
+/** Milliseconds. */
 const LONGEST_PAUSE = 32;
+
+/** Milliseconds that `#press` takes at most, sleeps at a time, and how many of these may pass without any room. */
+const LONGEST_PRESS = 5;
+const NAP = 0.2;
+const MOST_NAPS = 5;
+const bed = new Int32Array(new SharedArrayBuffer(4));
 
 export class Writer {
   readonly #descriptor: Descriptor;
   readonly #limit: number;
   readonly #callbacks: WriterCallbacks;
-  #queue: string[] = [];
-  #next = 0;
+  readonly #chunks: Chunk[] = [];
+  /** Of the first chunk: bytes written, texts written whole, and the bytes written behind these. */
+  #offset = 0;
+  #done = 0;
+  #excess = 0;
+  /** Bytes that wait. */
   #waiting = 0;
-  #batch: string[] = [];
-  #batchWritten = 0;
+  /** Attempts in a row that found no room. */
+  #tries = 0;
   #isClosed = false;
   #draining: Promise<void> | undefined;
 
-  /** `limit`: characters that may wait, which is bytes for all but exotic names. */
+  /** `limit`: bytes that may wait. */
   constructor(descriptor: Descriptor, limit: number, callbacks: WriterCallbacks = {}) {
     this.#descriptor = descriptor;
     this.#limit = limit;
     this.#callbacks = callbacks;
   }
 
-  /** Takes the texts that there is room for. */
+  /** Takes the texts that there is room for. What waits longest stays: the reader gets whole stretches, in order. */
   push(texts: readonly string[]): void {
-    if (this.#isClosed) this.#drop(texts.length, 'closed');
-    else this.#drop(texts.length - this.#keep(texts), 'full');
+    if (this.#isClosed) return void this.#drop(texts.length, 'closed');
+    const kept = this.#fitting(texts);
+    if (kept.length > 0) this.#enqueue(kept);
+    this.#drop(texts.length - kept.length, 'full');
   }
 
-  /** Returns how many there was room for. What waits longest stays: the reader gets whole stretches, in order. */
-  #keep(texts: readonly string[]): number {
-    let kept = 0;
-    for (const text of texts) {
-      if (this.#waiting + text.length > this.#limit) break;
-      this.#queue.push(text);
-      this.#waiting += text.length;
-      kept++;
-    }
-    return kept;
+  /** By their characters: bytes are more only for exotic names. */
+  #fitting(texts: readonly string[]): readonly string[] {
+    let room = this.#limit - this.#waiting;
+    const end = texts.findIndex((text) => {
+      room -= text.length;
+      return room < 0;
+    });
+    return end < 0 ? texts : texts.slice(0, end);
   }
 
-  /** Writes until the queue is empty; the first attempt is made before this returns. */
+  #enqueue(texts: readonly string[]): void {
+    const text = texts.join('');
+    const bytes = Buffer.from(text);
+    const isAscii = bytes.length === text.length;
+    this.#chunks.push({ bytes, sizes: texts.map((each) => (isAscii ? each.length : Buffer.byteLength(each))) });
+    this.#waiting += bytes.length;
+  }
+
+  /** Writes until nothing waits; the first attempt is made before this returns. */
   start(): void {
-    if (this.#draining || this.#isClosed) return;
-    this.#draining = this.#drain().finally(() => {
+    if (this.#isClosed) return;
+    this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
     });
+    this.#press();
   }
 
   /** Writes what waits until `deadline` (as Date.now()), then drops the rest. Nothing is taken after that. */
@@ -73,7 +99,11 @@ export class Writer {
 
   async #drain(): Promise<void> {
     try {
-      while (this.#takeBatch()) await this.#writeBatch(Buffer.from(this.#batch.join('')));
+      for (let chunk = this.#chunks[0]; chunk && !this.#isClosed; chunk = this.#chunks[0]) {
+        const result = this.#descriptor.write(chunk.bytes.subarray(this.#offset));
+        this.#advance(chunk, typeof result === 'number' ? result : await result);
+        if (this.#tries > 0) await this.#pause();
+      }
     } catch (error) {
       if (this.#isClosed) return;
       this.#callbacks.onError?.(error as NodeJS.ErrnoException);
@@ -81,61 +111,64 @@ export class Writer {
     }
   }
 
-  #takeBatch(): boolean {
-    let size = 0;
-    while (this.#next < this.#queue.length && size < BATCH) {
-      const text = this.#queue[this.#next++] ?? '';
-      this.#batch.push(text);
-      size += text.length;
+  #pause(): Promise<void> {
+    const beyond = this.#tries - EAGER_TRIES;
+    return beyond > 0 ? wait(Math.min(beyond, LONGEST_PAUSE)) : nextTurn();
+  }
+
+  /**
+   * Under a storm a turn of the event loop brings more than a pipe holds, and a turn is all that a reader has between
+   * two attempts. So when much waits, one that is at work gets a few milliseconds; one that isn't gets none.
+   */
+  #press(): void {
+    if (!this.#descriptor.isImmediate || this.#waiting < this.#limit / 16 || this.#tries > EAGER_TRIES) return;
+    const end = performance.now() + LONGEST_PRESS;
+    let naps = 0;
+    for (let chunk = this.#chunks[0]; chunk && naps < MOST_NAPS && performance.now() < end; chunk = this.#chunks[0]) {
+      const written = this.#tryWrite(chunk);
+      if (written === undefined) return;
+      this.#advance(chunk, written);
+      naps = written > 0 ? 0 : naps + 1;
+      if (written === 0) Atomics.wait(bed, 0, 0, NAP);
     }
-    this.#forgetTaken();
-    return size > 0 && !this.#isClosed;
   }
 
-  /** Under a reader that is always behind the queue is never empty, so it has to shrink before. */
-  #forgetTaken(): void {
-    if (this.#next * 2 < this.#queue.length) return;
-    this.#queue.splice(0, this.#next);
-    this.#next = 0;
-  }
-
-  async #writeBatch(bytes: Uint8Array): Promise<void> {
-    let pause = FIRST_PAUSE;
-    while (this.#batchWritten < bytes.length && !this.#isClosed) {
-      const result = this.#descriptor.write(bytes.subarray(this.#batchWritten));
-      const written = typeof result === 'number' ? result : await result;
-      if (this.#isClosed) return;
-      this.#batchWritten += written;
-      if (this.#batchWritten === bytes.length) break;
-      pause = written > 0 ? FIRST_PAUSE : Math.min(pause * 2, LONGEST_PAUSE);
-      await wait(pause);
+  /** Undefined: an error, which the next attempt of `#drain` meets again. */
+  #tryWrite({ bytes }: Chunk): number | undefined {
+    try {
+      return this.#descriptor.write(bytes.subarray(this.#offset)) as number;
+    } catch {
+      return undefined;
     }
-    if (!this.#isClosed) this.#finishBatch();
   }
 
-  #finishBatch(): void {
-    const count = this.#batch.length;
-    for (const text of this.#batch) this.#waiting -= text.length;
-    this.#batch = [];
-    this.#batchWritten = 0;
-    this.#callbacks.onWritten?.(count);
+  #advance({ bytes, sizes }: Chunk, written: number): void {
+    if (this.#isClosed) return;
+    this.#tries = written > 0 ? 0 : this.#tries + 1;
+    this.#waiting -= written;
+    this.#offset += written;
+    this.#excess += written;
+    const before = this.#done;
+    for (let size = sizes[this.#done]; size !== undefined && size <= this.#excess; size = sizes[this.#done]) {
+      this.#excess -= size;
+      this.#done++;
+    }
+    if (this.#done > before) this.#callbacks.onWritten?.(this.#done - before);
+    if (this.#offset === bytes.length) this.#takeNext();
   }
 
-  /** The texts of the batch that got out whole count as written, all else that waits as dropped. */
+  #takeNext(): void {
+    this.#chunks.shift();
+    this.#offset = 0;
+    this.#done = 0;
+  }
+
   #abandon(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    let rest = this.#batchWritten;
-    const whole = this.#batch.findIndex((text) => {
-      rest -= Buffer.byteLength(text);
-      return rest < 0;
-    });
-    const written = whole < 0 ? this.#batch.length : whole;
-    const left = this.#batch.length - written + this.#queue.length - this.#next;
-    this.#batch = [];
-    this.#queue = [];
-    if (written > 0) this.#callbacks.onWritten?.(written);
-    this.#drop(left, 'closed');
+    const waiting = this.#chunks.reduce((sum, { sizes }) => sum + sizes.length, 0);
+    this.#chunks.length = 0;
+    this.#drop(waiting - this.#done, 'closed');
   }
 
   #drop(count: number, reason: 'full' | 'closed'): void {

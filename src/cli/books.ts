@@ -17,14 +17,21 @@ export function losses(ledger: Ledger, counts: KernelCounts): Loss[] {
   return [...kernel, ...others].filter(({ count }) => count > 0);
 }
 
+/** How it ended, as far as the summary needs to know. */
+export interface Ending {
+  /** Nobody waited for the outputs, so nobody knows what they had not sent. */
+  readonly isAtOnce: boolean;
+  readonly internalErrors: number;
+}
+
 /** One line: how many records, what became of them. */
-export function formatSummary(ledger: Ledger, counts: KernelCounts, internalErrors = 0): string {
+export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, internalErrors }: Ending): string {
   const all = losses(ledger, counts);
   const lost = all.filter((loss) => !isUnsent(loss));
   const parts = [
     `${ledger.received} records (opened ${counts.opened}, closed ${counts.closed}, live ${counts.live})`,
     `sent ${formatSent(ledger.sent)}`,
-    `unsent ${sum(all.filter(isUnsent))}`,
+    `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];

@@ -63,10 +63,10 @@ export async function run(options: Options, { log, start, onSignal, onException 
   const reason = await end.promise;
   clearTimeout(timer);
   clearInterval(watch);
-  await stop(pipeline, options, atOnce.promise, log);
+  const isAtOnce = await stop(pipeline, options, atOnce.promise, log);
   if (reason.how === 'quiet') return 0;
   if (reason.how === 'failed') log.error(reason.message);
-  log.say(formatSummary(ledger, pipeline.kernelCounts(), errors()));
+  log.say(formatSummary(ledger, pipeline.kernelCounts(), { isAtOnce, internalErrors: errors() }));
   return reason.how === 'failed' ? 1 : 0;
 }
 
@@ -94,13 +94,16 @@ function explain(error: unknown): string {
   return `cannot start: ${message.replaceAll('\n', ' ')}; --log-level debug says where`;
 }
 
-async function stop(pipeline: Pipeline, options: Options, atOnce: Promise<Reason>, log: Log): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const overdue = setTimeout(late.resolve, options.shutdownTimeout + GRACE);
+/** Returns whether it ended without waiting for the outputs. */
+async function stop(pipeline: Pipeline, options: Options, atOnce: Promise<Reason>, log: Log): Promise<boolean> {
+  const late = Promise.withResolvers<Reason>();
+  const overdue = setTimeout(late.resolve, options.shutdownTimeout + GRACE, { how: 'now' });
   try {
-    await Promise.race([pipeline.shutdown(Date.now() + options.shutdownTimeout), late.promise, atOnce]);
+    const end = await Promise.race([pipeline.shutdown(Date.now() + options.shutdownTimeout), late.promise, atOnce]);
+    return end !== undefined;
   } catch (error) {
     log.error(`could not stop in order: ${error instanceof Error ? error.message : error}`);
+    return true;
   } finally {
     clearTimeout(overdue);
   }

@@ -19,8 +19,8 @@ export interface StdoutOptions {
   readonly limit?: number;
 }
 
-/** A minute of a few hundred connections a second as JSON. */
-const LIMIT = 16 * 2 ** 20;
+/** Tens of thousands of records as JSON: the second that a reader may need to wake up. */
+const LIMIT = 64 * 2 ** 20;
 
 /** Errors that say that nobody is there: a closed pipe, a socket or a terminal that was hung up. */
 const readerGone = new Set(['EPIPE', 'ECONNRESET', 'EIO']);

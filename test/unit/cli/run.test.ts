@@ -144,6 +144,7 @@ test('a second signal does not wait for the shutdown', async (t) => {
   t.is(await agent.code, 0);
   t.true(performance.now() - begin < 200);
   t.is(agent.lines.length, 2);
+  t.regex(agent.lines[1] ?? '', /, unsent unknown, /);
 });
 
 test('signals count while it starts, too', async (t) => {
