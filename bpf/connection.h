@@ -14,20 +14,7 @@
 #define SOCKFLOW_CONNECTION_H
 
 #include "count.h"
-
-struct connection {
-  __u64 sk; /* address of the socket; 0: the slot is free */
-  __u64 cookie;
-  __u64 start_ns;
-  __u32 pid;
-  __u32 process;
-  __u32 handshake_us;
-  __u32 reported_segments; /* at the last update record: an idle connection has none to report */
-  __u8 role;
-  __u8 attribution;
-  __u8 flags;
-  __u8 unused[5];
-};
+#include "entry.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -59,26 +46,24 @@ static __always_inline struct connection *connection_get(const void *sk, __u64 c
   return overflowed ? bpf_map_lookup_elem(&overflow, &key) : NULL;
 }
 
-static __always_inline enum sf_counter beginning_of(const struct connection *connection) {
-  if (connection->flags & SF_FLAG_PRE_EXISTING) return SF_COUNT_FOUND;
-  return connection->role == SF_ROLE_CLIENT ? SF_COUNT_CONNECTS : SF_COUNT_ACCEPTS;
-}
-
-/* Remembers *fresh, whose cookie is set; counts it, and as lost when there is no room. */
-static __always_inline void connection_create(const void *sk, struct connection *fresh) {
+/* Remembers *fresh, whose cookie is set. False when there is no room. */
+static __always_inline bool connection_create(const void *sk, struct connection *fresh) {
   __u64 key = (__u64)sk;
   struct connection *slot = slot_of(fresh->cookie);
-  count(beginning_of(fresh));
-  if (slot && (slot->sk == key || __sync_val_compare_and_swap(&slot->sk, 0, key) == 0)) {
-    fresh->sk = key;
-    *slot = *fresh;
-    return;
-  }
   fresh->sk = key;
-  if (bpf_map_update_elem(&overflow, &key, fresh, BPF_ANY))
-    count(SF_COUNT_LOST_TABLE);
-  else
-    __sync_fetch_and_add(&overflowed, 1);
+  if (slot && (slot->sk == key || __sync_val_compare_and_swap(&slot->sk, 0, key) == 0)) {
+    *slot = *fresh;
+    return true;
+  }
+  if (bpf_map_update_elem(&overflow, &key, fresh, BPF_ANY)) return false;
+  __sync_fetch_and_add(&overflowed, 1);
+  return true;
+}
+
+/* The same for a connection that has begun: counts it, and as lost when there is no room. */
+static __always_inline void connection_begin(const void *sk, struct connection *fresh, enum sf_counter how) {
+  count(how);
+  if (!connection_create(sk, fresh)) count(SF_COUNT_LOST_TABLE);
 }
 
 /* False when somebody else was faster. */

@@ -37,7 +37,7 @@ static __always_inline void connection_found(struct sock *sk, struct tcp_sock *t
       .flags = SF_FLAG_PRE_EXISTING | (state == TCP_SYN_SENT ? 0 : SF_FLAG_ESTABLISHED),
   };
   if (connection_get(sk, fresh.cookie)) return; /* a new one, or open in another process too */
-  connection_create(sk, &fresh);
+  connection_begin(sk, &fresh, SF_COUNT_FOUND);
   if (!emit(tp, &fresh, SF_EVENT_FOUND, state)) count(SF_COUNT_DROPPED_EVENTS);
   if (sk->__sk_common.skc_state != TCP_CLOSE) return;
   /* It ended between the first look and the entry in the table, which its hook did not find: end it here. */

@@ -4,12 +4,14 @@
  *   wire.h        what goes to user space        connection.h  what we remember of a live connection
  *   kernel.h      the kernel's types             owner.h       whose connection it is
  *   process.h     who a process is               emit.h        a record, from the kernel's counters
- *   existing.h    what is older than the agent   count.h       what happened and what was lost
+ *   existing.h    what is older than the agent   attempt.h     connects that fail before a SYN
+ *   count.h       what happened and what was lost
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
 #include "wire.h"
 
+#include "attempt.h"
 #include "connection.h"
 #include "emit.h"
 #include "existing.h"
@@ -27,11 +29,18 @@ static __always_inline bool is_tcp(const struct sock *sk) {
 
 static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
 
-/* Process context: a connect was called, and current is who did it. */
+/* Process context: connect is sending a SYN, and current is who called it. */
 static __always_inline void client_begins(struct sock *sk) {
-  struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = bpf_get_socket_cookie(sk)};
+  __u64 cookie = bpf_get_socket_cookie(sk);
+  struct connection *noted = connection_get(sk, cookie);
+  if (noted && is_attempt(noted)) {
+    noted->flags = 0;
+    count(SF_COUNT_CONNECTS);
+    return;
+  }
+  struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = cookie};
   owner_from_current(&c, SF_OWNER_OPEN);
-  connection_create(sk, &c);
+  connection_begin(sk, &c, SF_COUNT_CONNECTS);
 }
 
 static __always_inline void opened(struct tcp_sock *tp, struct connection *c) {
@@ -53,7 +62,7 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
       .cookie = bpf_get_socket_cookie(sk),
   };
   owner_from_listener(&c, sk);
-  connection_create(sk, &c);
+  connection_begin(sk, &c, SF_COUNT_ACCEPTS);
   opened(tp, &c);
 }
 
@@ -114,11 +123,36 @@ int BPF_PROG(received, struct sock *sk) {
   return 0;
 }
 
-/* Last chance to learn the owner of a socket that was accepted and closed, and never used. */
+/* connect was called. Always returns 1: nothing is forbidden here. */
+SEC("cgroup/connect4")
+int connecting4(struct bpf_sock_addr *ctx) {
+  if (ctx->protocol != IPPROTO_TCP) return 1;
+  struct connection fresh = {.family = 4, .dialled = {ctx->user_ip4}};
+  attempt_begins(ctx, &fresh);
+  return 1;
+}
+
+SEC("cgroup/connect6")
+int connecting6(struct bpf_sock_addr *ctx) {
+  if (ctx->protocol != IPPROTO_TCP) return 1;
+  struct connection fresh = {.family = 6, .dialled = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]}};
+  if (!fresh.dialled[0] && !fresh.dialled[1] && fresh.dialled[2] == bpf_htonl(0xffff)) {
+    fresh.family = 4;
+    fresh.dialled[0] = fresh.dialled[3];
+  }
+  attempt_begins(ctx, &fresh);
+  return 1;
+}
+
+/* Last chance: for the owner of a socket that was accepted and never used, and for a connect that came to nothing. */
 SEC("cgroup/sock_release")
 int released(struct bpf_sock *ctx) {
   if (ctx->protocol != IPPROTO_TCP) return 1;
-  given_up(connection_get(ctx, bpf_get_socket_cookie(ctx)));
+  struct connection *c = connection_get(ctx, bpf_get_socket_cookie(ctx));
+  if (c && is_attempt(c))
+    attempt_failed(c);
+  else
+    given_up(c);
   return 1;
 }
 

@@ -41,21 +41,23 @@ enum sf_flag {
   SF_FLAG_ESTABLISHED = 1, /* the handshake was completed */
   SF_FLAG_PEER_FIN = 2,    /* the peer's FIN was received */
   SF_FLAG_PRE_EXISTING = 4,
-  SF_FLAG_BOUND = 8,       /* has a local port, so a connect got as far as sending */
+  SF_FLAG_BOUND = 8,       /* has a local port */
+  SF_FLAG_ATTEMPT = 16,    /* connect was called and has not got as far as a SYN */
 };
 
-/* The sums of one CPU; user space adds the CPUs up. connects + accepts + found = live + closed + lost_*, always. */
+/* The sums of one CPU; user space adds the CPUs up. connects + accepts + found + attempts = live + closed + lost_*, always. */
 enum sf_counter {
   SF_COUNT_CONNECTS = 0,          /* connections begun: attempts from here */
   SF_COUNT_ACCEPTS = 1,           /* connections begun: accepted here */
   SF_COUNT_FOUND = 2,             /* connections older than the agent */
-  SF_COUNT_CLOSED = 3,            /* end records handed to the ring */
-  SF_COUNT_LOST_TABLE = 4,        /* begun, but the connection table was full */
-  SF_COUNT_LOST_RING = 5,         /* ended, but the ring had no room for the end record */
-  SF_COUNT_DROPPED_EVENTS = 6,    /* records of other events that the ring had no room for; no connection is lost by that */
-  SF_COUNT_DROPPED_PROCESSES = 7, /* process descriptions the ring had no room for; tried again at the next socket */
-  SF_COUNT_DROPPED_LISTENERS = 8, /* listeners the table had no room for */
-  SF_COUNT_MAX = 9,
+  SF_COUNT_ATTEMPTS = 3,          /* connects that failed before a SYN was sent */
+  SF_COUNT_CLOSED = 4,            /* end records handed to the ring */
+  SF_COUNT_LOST_TABLE = 5,        /* begun, but the connection table was full */
+  SF_COUNT_LOST_RING = 6,         /* ended, but the ring had no room for the end record */
+  SF_COUNT_DROPPED_EVENTS = 7,    /* records of other events that the ring had no room for; no connection is lost by that */
+  SF_COUNT_DROPPED_PROCESSES = 8, /* process descriptions the ring had no room for; tried again at the next socket */
+  SF_COUNT_DROPPED_LISTENERS = 9, /* listeners the table had no room for */
+  SF_COUNT_MAX = 10,
 };
 
 /* A connection at one moment. Counters are totals of its life. */

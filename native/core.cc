@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "../bpf/entry.h"
 #include "cgroup.h"
+#include "route.h"
 #include "sockflow.h"
 #include "sockflow.skel.h"
 
@@ -22,7 +24,8 @@ struct sf_agent {
   struct sf_options options = {};
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
-  struct bpf_link *release = nullptr;
+  struct bpf_link *cgroup_hooks[3] = {};
+  Routes routes;
   struct bpf_link *snapshots[2] = {};  // over the slots, over the overflow
   struct sf_features features = {};
   // The batch that sf_read is filling.
@@ -111,6 +114,8 @@ void to_common_units(struct sf_agent *agent, void *record) {
     return;
   }
   auto *connection = static_cast<struct sf_connection *>(record);
+  if (connection->flags & SF_FLAG_ATTEMPT)
+    connection->error = agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
   connection->time_ns += agent->unix_minus_boot;
   connection->start_ns += agent->unix_minus_boot;
   connection->busy_ms *= agent->jiffy_ms;
@@ -137,14 +142,21 @@ int attach_program(struct bpf_program *program, const char *what, struct sf_erro
   return *slot ? 0 : fail(error, errno, what, words);
 }
 
-// The owner of sockets that were accepted and never used. Without cgroup v2 the rest works.
-void attach_release(struct sf_agent *agent) {
+// The owner of sockets that were accepted and never used, and connects without a SYN. Without cgroup v2 the rest works.
+void attach_cgroup_hooks(struct sf_agent *agent) {
   bool whole_host = false;
   int root = open_cgroup_root(&whole_host);
   if (root < 0) return;
-  agent->release = bpf_program__attach_cgroup(agent->skeleton->progs.released, root);
-  close(root);  // the link holds the cgroup
-  agent->features.release_owner = agent->release != nullptr;
+  auto &programs = agent->skeleton->progs;
+  // Released before connecting: a note that is made must find who takes it away.
+  struct bpf_program *all[] = {programs.released, programs.connecting4, programs.connecting6};
+  bool attached = true;
+  for (int i = 0; i < 3 && attached; i++) {
+    agent->cgroup_hooks[i] = bpf_program__attach_cgroup(all[i], root);
+    attached = agent->cgroup_hooks[i] != nullptr;
+  }
+  close(root);  // the links hold the cgroup
+  agent->features.cgroup_hooks = attached;
   agent->features.whole_host = whole_host;
 }
 
@@ -159,6 +171,11 @@ void attach_snapshot(struct sf_agent *agent) {
   agent->snapshots[0] = attach_iterator(agent, agent->skeleton->maps.slots);
   agent->snapshots[1] = attach_iterator(agent, agent->skeleton->maps.overflow);
   agent->features.snapshot = agent->snapshots[0] && agent->snapshots[1];
+}
+
+void destroy(struct bpf_link *&link) {
+  bpf_link__destroy(link);
+  link = nullptr;
 }
 
 int walk(struct bpf_link *link) {
@@ -176,14 +193,14 @@ int walk(struct bpf_link *link) {
 uint64_t count_live(struct sf_agent *agent) {
   constexpr uint32_t chunk = 4096;
   uint64_t live = agent->skeleton->bss->overflowed;
-  std::vector<char> values(chunk * bpf_map__value_size(agent->skeleton->maps.slots));
+  std::vector<struct connection> entries(chunk);
   std::vector<uint32_t> keys(chunk);
   uint32_t at = 0;
   for (void *in = nullptr;; in = &at) {
     uint32_t count = chunk;
-    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), values.data(), &count, nullptr);
+    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), entries.data(), &count, nullptr);
     for (uint32_t i = 0; i < count; i++)
-      if (*reinterpret_cast<uint64_t *>(&values[i * (values.size() / chunk)])) live++;
+      if (entries[i].sk && !(entries[i].flags & SF_FLAG_ATTEMPT)) live++;
     if (code) return live;
   }
 }
@@ -229,7 +246,7 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
   if (!code && agent->options.retransmits)
     code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);
-  if (!code) attach_release(agent);
+  if (!code) attach_cgroup_hooks(agent);
   if (!code) attach_snapshot(agent);
   // Last: from here on connections are followed, and all that tells their owners is in place.
   if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
@@ -280,10 +297,8 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], 
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {
-  for (auto **link : {&agent->release, &agent->snapshots[0], &agent->snapshots[1]}) {
-    bpf_link__destroy(*link);
-    *link = nullptr;
-  }
+  for (auto *&link : agent->cgroup_hooks) destroy(link);
+  for (auto *&link : agent->snapshots) destroy(link);
   sockflow_bpf__detach(agent->skeleton);
 }
 

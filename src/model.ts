@@ -70,6 +70,8 @@ export interface End {
   readonly established: boolean;
   /** A local port had been found. */
   readonly bound: boolean;
+  /** No SYN was sent; the error is what the routing table says, 0 when it says nothing. */
+  readonly attempt: boolean;
 }
 
 /** One event of one connection. Counters are totals since the connection began. */

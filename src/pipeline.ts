@@ -33,7 +33,12 @@ export interface Callbacks {
 }
 
 /** Throws StartError when the host does not let it. */
-export async function startPipeline(options: Options, log: Log, ledger: Ledger, callbacks: Callbacks): Promise<Pipeline> {
+export async function startPipeline(
+  options: Options,
+  log: Log,
+  ledger: Ledger,
+  callbacks: Callbacks,
+): Promise<Pipeline> {
   checkHost();
   const selection = createSelection(options);
   const exporters = await createExporters({
@@ -95,8 +100,9 @@ export async function startPipeline(options: Options, log: Log, ledger: Ledger, 
 function describe({ features }: Capture, exporters: readonly Exporter[]): string {
   const off: string[] = ['udp (not built yet)'];
   if (!features.snapshot) off.push('updates of live connections (Linux 6.2 or later)');
-  if (!features.releaseOwner) off.push('owner of unused sockets (no cgroup v2)');
-  else if (!features.wholeHost) off.push("owner of unused sockets outside this container's cgroup");
+  const byCgroup = 'owners of unused sockets, connects without a route';
+  if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);
+  else if (!features.wholeHost) off.push(`${byCgroup} outside this cgroup namespace`);
   const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
   return `Linux ${release()}, watching tcp; off: ${off.join(', ')}; outputs: ${outputs}`;
 }

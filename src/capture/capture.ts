@@ -46,7 +46,7 @@ function kernelCounts(native: NativeCapture): KernelCounts {
   const counts = native.counts();
   const of = (index: number): number => counts[index] as number;
   return {
-    opened: of(sfCounter.connects) + of(sfCounter.accepts) + of(sfCounter.found),
+    opened: of(sfCounter.connects) + of(sfCounter.accepts) + of(sfCounter.found) + of(sfCounter.attempts),
     closed: of(sfCounter.closed),
     live: of(sfCounter.max),
     lost: { table_full: of(sfCounter.lostTable), ring_full: of(sfCounter.lostRing) },
@@ -76,6 +76,10 @@ function startError(error: CaptureError, debug: (text: string) => void): StartEr
 
 /** Of a verifier log the last line that says anything: the refusal itself. */
 function summaryOf(log: string): string {
-  const lines = log.split('\n').filter((line) => line.trim() && !/^(processed |-- |libbpf: (prog .*failed to load|failed to load object))/.test(line));
+  const lines = log
+    .split('\n')
+    .filter(
+      (line) => line.trim() && !/^(processed |-- |libbpf: (prog .*failed to load|failed to load object))/.test(line),
+    );
   return (lines.at(-1) ?? '').replace(/^libbpf: /, '').slice(0, 200);
 }

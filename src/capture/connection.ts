@@ -94,6 +94,7 @@ export function decodeConnection(v: Views, o: number, process: Process | undefin
             error: u16(at.error),
             established: (flags & sfFlag.established) !== 0,
             bound: (flags & sfFlag.bound) !== 0,
+            attempt: (flags & sfFlag.attempt) !== 0,
           }
         : undefined,
   };

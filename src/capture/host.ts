@@ -40,5 +40,6 @@ export function checkCapabilities(status: string): void {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   const has = (name: keyof typeof capabilities): boolean => ((effective >> BigInt(capabilities[name])) & 1n) === 1n;
   const missing = needed.filter((name) => !has(name) && !(has('CAP_SYS_ADMIN') && name !== 'CAP_NET_ADMIN'));
-  if (missing.length > 0) throw new StartError(`missing ${missing.join(', ')}`, 'run as root, or grant these capabilities');
+  if (missing.length > 0)
+    throw new StartError(`missing ${missing.join(', ')}`, 'run as root, or grant these capabilities');
 }

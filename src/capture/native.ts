@@ -10,8 +10,8 @@ export interface Features {
   readonly wholeHost: boolean;
   /** Updates of live connections (Linux 6.2 and later). */
   readonly snapshot: boolean;
-  /** Owners of sockets that were accepted and closed unused. */
-  readonly releaseOwner: boolean;
+  /** Owners of sockets that were accepted and closed unused, and connects that fail before a SYN is sent. */
+  readonly cgroupHooks: boolean;
   /** Connections older than the agent were found, or not asked for. */
   readonly existing: boolean;
 }

@@ -93,19 +93,21 @@ export const sfFlag = {
   peerFin: 2,
   preExisting: 4,
   bound: 8,
+  attempt: 16,
 } as const;
 
 export const sfCounter = {
   connects: 0,
   accepts: 1,
   found: 2,
-  closed: 3,
-  lostTable: 4,
-  lostRing: 5,
-  droppedEvents: 6,
-  droppedProcesses: 7,
-  droppedListeners: 8,
-  max: 9,
+  attempts: 3,
+  closed: 4,
+  lostTable: 5,
+  lostRing: 6,
+  droppedEvents: 7,
+  droppedProcesses: 8,
+  droppedListeners: 9,
+  max: 10,
 } as const;
 
 export const sfPart = {

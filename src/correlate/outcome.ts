@@ -47,6 +47,7 @@ export function correlateOutcome(record: ConnectionRecord): void {
 
 function outcomeOf({ end, state }: ConnectionRecord): Outcome {
   if (end?.error) return byErrno[end.error] ?? { reason: 'unreachable', error: '_OTHER' };
+  if (end?.attempt) return { reason: 'unreachable', error: '_OTHER' };
   if (state === 'syn_sent')
     return end?.bound ? { reason: 'cancelled' } : { reason: 'unreachable', error: 'address_not_available' };
   return byState[state] ?? { reason: 'reset_local', error: '_OTHER' };

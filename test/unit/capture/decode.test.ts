@@ -73,7 +73,7 @@ test('a process and its connection', (t) => {
     smoothedRtt: 0.25,
     minRtt: undefined,
     busyTime: 0.012,
-    end: { error: 0, established: true, bound: true },
+    end: { error: 0, established: true, bound: true, attempt: false },
   });
   t.like(record?.process, {
     pid: 42,

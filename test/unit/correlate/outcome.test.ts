@@ -7,7 +7,7 @@ function outcome(state: string, end: Partial<End>) {
   const record = {
     event: 'close',
     state,
-    end: { error: 0, established: true, bound: true, ...end },
+    end: { error: 0, established: true, bound: true, attempt: false, ...end },
   } as ConnectionRecord;
   correlateOutcome(record);
   return [record.event, record.closeReason, record.errorType];
@@ -46,6 +46,13 @@ const rows: [string, string, Partial<End>, ReturnType<typeof outcome>][] = [
   ],
   ['given up by its own process', 'syn_sent', attempt, ['close', 'cancelled', undefined]],
   ['no port left', 'syn_sent', { ...attempt, bound: false }, ['failed', 'unreachable', 'address_not_available']],
+  [
+    'no route: no SYN was sent',
+    'close',
+    { ...attempt, attempt: true, error: errno.ENETUNREACH },
+    ['failed', 'unreachable', 'network_unreachable'],
+  ],
+  ['forbidden before a SYN was sent', 'close', { ...attempt, attempt: true }, ['failed', 'unreachable', '_OTHER']],
   ['an error without a name of ours', 'syn_sent', { ...attempt, error: 95 }, ['failed', 'unreachable', '_OTHER']],
 ];
 
