@@ -2,23 +2,24 @@
  * Writing to a file descriptor that somebody else made, without ever waiting for who reads it. Node's own stdout can
  * wait for a terminal that was stopped with Ctrl-S or keep what was not read in memory without limit.
  */
-import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 
 export interface Descriptor {
-  /** Whether `write` always answers with a number. */
-  readonly isImmediate: boolean;
   /** Takes as many bytes as it can now; 0: none, try again later. Throws what the system says. */
-  readonly write: (bytes: Uint8Array) => number | Promise<number>;
+  readonly write: (bytes: Uint8Array) => number;
 }
 
-/** Finds the way to write that suits what is behind `fd`. `files`: whether to wait until a file has taken the bytes. */
-export function openDescriptor(fd: number, files: 'wait' | 'later'): Descriptor {
+/**
+ * Finds the way to write that suits what is behind `fd`. A file takes bytes at the speed of memory, so it is written
+ * to at once: Node's threads would be quicker to hand over, but answer only between the batches of a storm.
+ */
+export function openDescriptor(fd: number): Descriptor {
   const stat = fstatSync(fd);
-  if (stat.isSocket()) return writeNow(makeNonBlocking(fd));
-  if (stat.isFIFO() || isatty(fd)) return writeNow(reopen(fd) ?? (stat.isFIFO() ? makeNonBlocking(fd) : fd));
-  return files === 'wait' ? writeNow(fd) : writeElsewhere(fd);
+  if (stat.isSocket()) return writeTo(makeNonBlocking(fd));
+  if (stat.isFIFO()) return writeTo(reopen(fd) ?? makeNonBlocking(fd));
+  return writeTo(isatty(fd) ? (reopen(fd) ?? fd) : fd);
 }
 
 /**
@@ -39,9 +40,8 @@ function makeNonBlocking(fd: number): number {
   return fd;
 }
 
-function writeNow(fd: number): Descriptor {
+function writeTo(fd: number): Descriptor {
   return {
-    isImmediate: true,
     write: (bytes) => {
       try {
         return writeSync(fd, bytes);
@@ -50,16 +50,5 @@ function writeNow(fd: number): Descriptor {
         throw error;
       }
     },
-  };
-}
-
-/** A disk may be slow, but answers: that is left to Node's threads. */
-function writeElsewhere(fd: number): Descriptor {
-  return {
-    isImmediate: false,
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        write(fd, bytes, (error, written) => (error ? reject(error) : resolve(written)));
-      }),
   };
 }

@@ -59,7 +59,7 @@ export interface Stderr {
 
 /** stderr, if it is still there: an agent that nobody listens to goes on. */
 export function createStderr(fd = 2): Stderr {
-  const writer = new Writer(openDescriptor(fd, 'wait'), LIMIT);
+  const writer = new Writer(openDescriptor(fd), LIMIT);
   return {
     write(line) {
       writer.push([line]);

@@ -35,7 +35,7 @@ async function readHelp(): Promise<string> {
 
 /** To whoever reads stdout, even slowly. */
 async function print(text: string): Promise<void> {
-  const writer = new Writer(openDescriptor(1, 'wait'), text.length);
+  const writer = new Writer(openDescriptor(1), text.length);
   writer.push([text]);
   await writer.close(Date.now() + PATIENCE.stdout);
 }

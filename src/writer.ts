@@ -23,10 +23,10 @@ const EAGER_TRIES = 20;
 /** Milliseconds. */
 const LONGEST_PAUSE = 32;
 
-/** Milliseconds that `#press` takes at most, sleeps at a time, and how many of these may pass without any room. */
+/** Milliseconds: how long `#press` may take, how long it sleeps at a time, and for how long without any room. */
 const LONGEST_PRESS = 5;
 const NAP = 0.2;
-const MOST_NAPS = 5;
+const LONGEST_BLOCK = 250;
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
 export class Writer {
@@ -42,6 +42,8 @@ export class Writer {
   #waiting = 0;
   /** Attempts in a row that found no room. */
   #tries = 0;
+  /** When the first of them was; undefined: the last one found room. */
+  #blockedSince: number | undefined;
   #isClosed = false;
   #draining: Promise<void> | undefined;
 
@@ -58,6 +60,7 @@ export class Writer {
     const kept = this.#fitting(texts);
     if (kept.length > 0) this.#enqueue(kept);
     this.#drop(texts.length - kept.length, 'full');
+    this.#press();
   }
 
   /** By their characters: bytes are more only for exotic names. */
@@ -84,7 +87,6 @@ export class Writer {
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
     });
-    this.#press();
   }
 
   /** Writes what waits until `deadline` (as Date.now()), then drops the rest. Nothing is taken after that. */
@@ -100,8 +102,7 @@ export class Writer {
   async #drain(): Promise<void> {
     try {
       for (let chunk = this.#chunks[0]; chunk && !this.#isClosed; chunk = this.#chunks[0]) {
-        const result = this.#descriptor.write(chunk.bytes.subarray(this.#offset));
-        this.#advance(chunk, typeof result === 'number' ? result : await result);
+        this.#advance(chunk, this.#descriptor.write(chunk.bytes.subarray(this.#offset)));
         if (this.#tries > 0) await this.#pause();
       }
     } catch (error) {
@@ -118,17 +119,15 @@ export class Writer {
 
   /**
    * Under a storm a turn of the event loop brings more than a pipe holds, and a turn is all that a reader has between
-   * two attempts. So when much waits, one that is at work gets a few milliseconds; one that isn't gets none.
+   * two attempts of `#drain`. So when much waits, one that is at work gets a few milliseconds; one that isn't, none.
    */
   #press(): void {
-    if (!this.#descriptor.isImmediate || this.#waiting < this.#limit / 16 || this.#tries > EAGER_TRIES) return;
-    const end = performance.now() + LONGEST_PRESS;
-    let naps = 0;
-    for (let chunk = this.#chunks[0]; chunk && naps < MOST_NAPS && performance.now() < end; chunk = this.#chunks[0]) {
+    const begin = performance.now();
+    if (this.#waiting < this.#limit / 16 || begin - (this.#blockedSince ?? begin) > LONGEST_BLOCK) return;
+    for (let chunk = this.#chunks[0]; chunk && performance.now() - begin < LONGEST_PRESS; chunk = this.#chunks[0]) {
       const written = this.#tryWrite(chunk);
       if (written === undefined) return;
       this.#advance(chunk, written);
-      naps = written > 0 ? 0 : naps + 1;
       if (written === 0) Atomics.wait(bed, 0, 0, NAP);
     }
   }
@@ -136,7 +135,7 @@ export class Writer {
   /** Undefined: an error, which the next attempt of `#drain` meets again. */
   #tryWrite({ bytes }: Chunk): number | undefined {
     try {
-      return this.#descriptor.write(bytes.subarray(this.#offset)) as number;
+      return this.#descriptor.write(bytes.subarray(this.#offset));
     } catch {
       return undefined;
     }
@@ -145,6 +144,7 @@ export class Writer {
   #advance({ bytes, sizes }: Chunk, written: number): void {
     if (this.#isClosed) return;
     this.#tries = written > 0 ? 0 : this.#tries + 1;
+    this.#blockedSince = written > 0 ? undefined : (this.#blockedSince ?? performance.now());
     this.#waiting -= written;
     this.#offset += written;
     this.#excess += written;

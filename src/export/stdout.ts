@@ -29,7 +29,7 @@ export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOp
   let lostAs: 'stdout_closed' | 'stdout_failed' | undefined;
   let shutdown: Promise<void> | undefined;
   let isScheduled = false;
-  const writer = new Writer(openDescriptor(fd, 'later'), limit, {
+  const writer = new Writer(openDescriptor(fd), limit, {
     onWritten: (count) => ledger.deliver('stdout', count),
     onDropped: (count, reason) =>
       ledger.lose('export', reason === 'full' ? 'stdout_full' : (lostAs ?? 'stdout_shutdown'), count),
