@@ -1,4 +1,5 @@
-/** What the record writer costs: µs and bytes a record, best of several rounds, in batches as the exporter cuts them. */
+/** What records cost on their way to OTLP: the writer, in batches as the exporter cuts them, and the metrics. Best of several rounds. */
+import { ConnectionMetrics } from '../src/export/otlp/connection-metrics.ts';
 import { LogWriter } from '../src/export/otlp/log-writer.ts';
 import { createRecordAttributes } from '../src/export/semconv.ts';
 import type { ConnectionRecord } from '../src/model.ts';
@@ -36,5 +37,26 @@ for (const processes of [1, 2, 2000]) {
   const best = Math.min(...rounds.map(({ seconds }) => seconds));
   const bytes = (rounds[0]?.bytes ?? 0) / RECORDS;
   const micros = (best / RECORDS) * 1e6;
-  console.log(`${processes} processes: ${micros.toFixed(3)} µs/record, ${bytes.toFixed(0)} bytes/record`);
+  console.log(`log writer, ${processes} processes: ${micros.toFixed(3)} µs/record, ${bytes.toFixed(0)} bytes/record`);
 }
+
+/** Ends only, as of short connections; or each with two updates before. */
+function measureMetrics(name: string, records: readonly ConnectionRecord[]): void {
+  const metrics = new ConnectionMetrics();
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const begin = process.hrtime.bigint();
+    for (const record of records) metrics.add(record);
+    return Number(process.hrtime.bigint() - begin) / 1e3 / records.length;
+  });
+  console.log(`metrics, ${name}: ${Math.min(...rounds).toFixed(3)} µs/record`);
+}
+
+const closes = makeRecords(2);
+measureMetrics('close only', closes);
+measureMetrics('close only, 2000 processes', makeRecords(2000));
+const lives = closes.flatMap((close) => [
+  { ...close, event: 'update' as const },
+  { ...close, event: 'update' as const },
+  close,
+]);
+measureMetrics('update, update, close', lives);

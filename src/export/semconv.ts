@@ -518,6 +518,24 @@ export const agentMetrics = {
     unit: '{record}',
     description: 'Records that a back end accepted.',
   },
+  opened: {
+    name: 'sockflow.agent.connection.opened',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Connections that the kernel side saw begin: opened = live + closed + lost in the kernel.',
+  },
+  closed: {
+    name: 'sockflow.agent.connection.closed',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Connections whose end the kernel side reported.',
+  },
+  live: {
+    name: 'sockflow.agent.connection.live',
+    instrument: 'gauge',
+    unit: '{connection}',
+    description: 'Connections that the kernel side follows.',
+  },
   queue: {
     name: 'sockflow.agent.queue.size',
     instrument: 'gauge',

@@ -1,0 +1,51 @@
+/** The agent's books as metrics, through the plain SDK: a handful of series that nobody is in a hurry for. */
+import type { Meter, ObservableResult } from '@opentelemetry/api';
+import type { KernelCounts, Ledger } from '../../ledger.ts';
+import { agentMetrics, type MetricDefinition, metricAttributeKeys } from '../semconv.ts';
+
+export interface Loss {
+  readonly stage: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface AgentBooks {
+  readonly ledger: Ledger;
+  /** Every loss once, the kernel side's included. Default: the ledger's. */
+  readonly losses?: () => readonly Loss[];
+  /** opened = live + closed + lost, as the kernel side counted. */
+  readonly kernelCounts?: () => KernelCounts;
+  /** Bytes that wait for each exporter, by its name. */
+  readonly queues?: () => ReadonlyMap<string, number>;
+}
+
+export function observeAgent(meter: Meter, books: AgentBooks): void {
+  const { ledger, losses = () => ledger.lost, kernelCounts, queues } = books;
+  const keys = metricAttributeKeys;
+  observe(meter, agentMetrics.received, (result) => result.observe(ledger.received));
+  observe(meter, agentMetrics.sent, (result) => {
+    for (const [exporter, count] of ledger.sent) result.observe(count, { [keys.exporter]: exporter });
+  });
+  observe(meter, agentMetrics.lost, (result) => {
+    for (const { stage, reason, count } of losses())
+      result.observe(count, { [keys.stage]: stage, [keys.reason]: reason });
+  });
+  if (queues)
+    observe(meter, agentMetrics.queue, (result) => {
+      for (const [exporter, bytes] of queues()) result.observe(bytes, { [keys.exporter]: exporter });
+    });
+  if (!kernelCounts) return;
+  observe(meter, agentMetrics.opened, (result) => result.observe(kernelCounts().opened));
+  observe(meter, agentMetrics.closed, (result) => result.observe(kernelCounts().closed));
+  observe(meter, agentMetrics.live, (result) => result.observe(kernelCounts().live));
+}
+
+function observe(meter: Meter, definition: MetricDefinition, read: (result: ObservableResult) => void): void {
+  const { name, unit, description } = definition;
+  const options = { unit, description, valueType: 0 };
+  const instrument =
+    definition.instrument === 'counter'
+      ? meter.createObservableCounter(name, options)
+      : meter.createObservableGauge(name, options);
+  instrument.addCallback(read);
+}

@@ -1,0 +1,109 @@
+/**
+ * Records to numbers. A connection is counted as opened at the first record of it that comes, whichever that is, and
+ * lives until its close or failure: opened = closed + failed + count holds at any time. Only connections that were seen
+ * alive are remembered; most are first heard of at their end.
+ */
+import type { ConnectionRecord } from '../../model.ts';
+import { secondsBetween } from '../time.ts';
+import { type ConnectionSeries, createInstruments, type Instruments, SeriesTable } from './connection-series.ts';
+
+export interface ConnectionMetricsOptions {
+  /** Series of each instrument. Default 2,000. */
+  readonly limit?: number | undefined;
+  /** Connections that are remembered while they live. Default 262,144. */
+  readonly maxLive?: number | undefined;
+  readonly now?: () => number;
+}
+
+/** A live connection: where it was counted, and the totals that were added so far. */
+interface Live {
+  readonly home: ConnectionSeries;
+  sentBytes: number;
+  receivedBytes: number;
+  sentPackets: number;
+  receivedPackets: number;
+  retransmits: number;
+  hasHandshake: boolean;
+}
+
+export class ConnectionMetrics {
+  readonly instruments: Instruments;
+  readonly #table: SeriesTable;
+  readonly #live = new Map<bigint, Live>();
+  readonly #maxLive: number;
+
+  constructor({ limit = 2000, maxLive = 262_144, now = Date.now }: ConnectionMetricsOptions = {}) {
+    this.instruments = createInstruments(limit, now);
+    this.#table = new SeriesTable(this.instruments, limit);
+    this.#maxLive = maxLive;
+  }
+
+  add(record: ConnectionRecord): void {
+    if (record.event === 'close' || record.event === 'failed') this.#end(record);
+    else if (record.event === 'open' || record.event === 'update') this.#see(record);
+  }
+
+  #see(record: ConnectionRecord): void {
+    const series = this.#table.find(record);
+    let live = this.#live.get(record.cookie);
+    if (live === undefined) {
+      // What finds no place is counted whole at its end, instead of once more at each update.
+      if (this.#live.size >= this.#maxLive) return;
+      live = begin(record, series);
+      this.#live.set(record.cookie, live);
+      series.opened.value++;
+      series.count.value++;
+    }
+    addTotals(series, record, live);
+    remember(live, record);
+    if (record.event === 'update' && record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt);
+    if (record.handshakeDuration === undefined || live.hasHandshake) return;
+    live.hasHandshake = true;
+    series.recordHandshake(record.handshakeDuration);
+  }
+
+  #end(record: ConnectionRecord): void {
+    const series = this.#table.find(record);
+    const live = this.#live.get(record.cookie);
+    const home = live?.home ?? series;
+    if (live) {
+      this.#live.delete(record.cookie);
+      home.count.value--;
+    } else home.opened.value++;
+    addTotals(series, record, live ?? begin(record, series));
+    const seconds = record.preExisting ? undefined : secondsBetween(record.startTime, record.time);
+    home.recordEnd(record.event === 'failed' ? 'failed' : 'closed', record.errorType, seconds);
+    if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt);
+    if (record.handshakeDuration !== undefined && !live?.hasHandshake) series.recordHandshake(record.handshakeDuration);
+  }
+}
+
+const nothing = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0, retransmits: 0 };
+
+/** What a connection older than the agent moved before was not moved while we looked: its first totals add nothing. */
+function begin(record: ConnectionRecord, home: ConnectionSeries): Live {
+  const live = { home, ...nothing, hasHandshake: false };
+  if (record.preExisting) remember(live, record);
+  return live;
+}
+
+function remember(live: Live, record: ConnectionRecord): void {
+  live.sentBytes = record.sentBytes;
+  live.receivedBytes = record.receivedBytes;
+  live.sentPackets = record.sentPackets;
+  live.receivedPackets = record.receivedPackets;
+  live.retransmits = record.retransmits;
+}
+
+function addTotals(series: ConnectionSeries, record: ConnectionRecord, before: typeof nothing): void {
+  series.sentBytes.value += growth(record.sentBytes, before.sentBytes);
+  series.receivedBytes.value += growth(record.receivedBytes, before.receivedBytes);
+  series.sentPackets.value += growth(record.sentPackets, before.sentPackets);
+  series.receivedPackets.value += growth(record.receivedPackets, before.receivedPackets);
+  series.retransmits.value += growth(record.retransmits, before.retransmits);
+}
+
+/** Counters never fall, whatever a record says. */
+function growth(now: number, before: number): number {
+  return now > before ? now - before : 0;
+}

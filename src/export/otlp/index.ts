@@ -1,0 +1,63 @@
+/** The OTLP outputs that were asked for. */
+import { losses } from '../../cli/books.ts';
+import type { Options } from '../../cli/options.ts';
+import type { Exporter } from '../../model.ts';
+import { readHost } from '../host.ts';
+import type { ExporterContext } from '../index.ts';
+import { createRecordAttributes } from '../semconv.ts';
+import { createOtlpLogsExporter, LOGS_EXPORTER, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
+import { createOtlpMetricsExporter } from './metrics.ts';
+import type { OtlpOptions } from './transport.ts';
+
+/** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
+export function createOtlpExporters(context: ExporterContext): Exporter[] {
+  const { options } = context;
+  const common = { ...toOtlpOptions(options), host: readHost(), extra: options.attribute };
+  const logs = options.logs ? createLogs(context, common) : undefined;
+  const metrics = options.metrics ? createMetrics(context, common, logs) : undefined;
+  return [logs && select(logs, context), metrics].filter((exporter) => exporter !== undefined);
+}
+
+function toOtlpOptions(options: Options): OtlpOptions {
+  return {
+    endpoint: options.otlpEndpoint,
+    headers: options.otlpHeader,
+    timeoutMs: options.otlpTimeout,
+    compression: options.otlpCompression,
+    certificate: options.otlpCertificate,
+    clientCertificate: options.otlpClientCertificate,
+    clientKey: options.otlpClientKey,
+  };
+}
+
+type Common = Omit<OtlpLogsOptions, 'attributes'>;
+
+function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common): OtlpLogsExporter {
+  const attributes = createRecordAttributes({ ownNetworkNamespace });
+  return createOtlpLogsExporter({ ...common, attributes, queueBytes: options.queueSize }, ledger, log.warn);
+}
+
+/** The events that were asked for; metrics see all. */
+function select(logs: OtlpLogsExporter, { selection }: ExporterContext): Exporter {
+  return {
+    name: logs.name,
+    export: (records) => logs.export(records.filter(selection.otlp)),
+    shutdown: (deadline) => logs.shutdown(deadline),
+  };
+}
+
+function createMetrics(context: ExporterContext, common: Common, logs: OtlpLogsExporter | undefined): Exporter {
+  const { options, ledger, log, kernelCounts } = context;
+  return createOtlpMetricsExporter(
+    {
+      ...common,
+      intervalMs: options.metricInterval,
+      maxLive: options.maxConnections,
+      ledger,
+      kernelCounts,
+      losses: () => losses(ledger, kernelCounts()),
+      queues: () => new Map(logs ? [[LOGS_EXPORTER, logs.queuedBytes]] : []),
+    },
+    log.warn,
+  );
+}
