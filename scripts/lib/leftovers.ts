@@ -34,14 +34,19 @@ export function readHostState(run: Run): HostState {
   };
 }
 
-/** The kernel frees BPF objects and namespaces a moment after their last user has gone. */
+/**
+ * The kernel frees BPF objects and namespaces a moment after their last user has gone. What comes only meanwhile is
+ * another program's.
+ */
 export async function findLeftovers(before: HostState, run: Run, patience = 3000): Promise<string[]> {
   const deadline = Date.now() + patience;
-  for (;;) {
-    const left = difference(before, readHostState(run));
-    if (left.length === 0 || Date.now() >= deadline) return left;
+  let left = difference(before, readHostState(run));
+  while (left.length > 0 && Date.now() < deadline) {
     await sleep(100);
+    const now = difference(before, readHostState(run));
+    left = left.filter((thing) => now.includes(thing));
   }
+  return left;
 }
 
 export function difference(before: HostState, after: HostState): string[] {

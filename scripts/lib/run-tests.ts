@@ -148,7 +148,7 @@ async function runAva(args: readonly string[]): Promise<Tally> {
   const problem = await ended;
   // Every way to end badly counts, also the ones that ava's report knows nothing of.
   const unexplained = !summary.complete || (problem !== undefined && summary.failed === 0);
-  if (unexplained) console.log(`  ${symbol(false)} the test runner broke off: ${problem ?? 'its report has no end'}`);
+  if (unexplained) console.log(`  ${symbol(false)} ${explain(problem, summary.complete)}`);
   if (summary.skipped > 0) console.log(`  ${summary.skipped} skipped`);
   return { passed: summary.passed, failed: summary.failed + (unexplained ? 1 : 0) };
 }
@@ -159,6 +159,13 @@ async function checkLeftovers(before: ReturnType<typeof readHostState>, run: Run
   if (left.length > 0)
     console.log('  New since the tests began. If another program made it meanwhile, run the tests again.');
   return tallyOf([left.length === 0]);
+}
+
+/** ava's TAP report is silent about a test file whose process does not end; its own report names it. */
+function explain(problem: string | undefined, complete: boolean): string {
+  const ended = problem ?? 'it did not finish its report';
+  if (!complete) return `the test runner broke off: ${ended}`;
+  return `the test runner failed without a failed test (${ended}): perhaps a test file left something open and did not end; \`npx ava FILES\` names it`;
 }
 
 /** Undefined when the program ended well, else how it ended. */
