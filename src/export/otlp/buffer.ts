@@ -7,7 +7,7 @@
 const MAX_VARINT = 10;
 
 export class ByteBuffer {
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   view: DataView;
   /** Where the next byte goes: everything before it is written. */
   position = 0;
@@ -38,7 +38,7 @@ export class ByteBuffer {
 
   /** An unsigned number below 2^53. */
   varint(value: number): void {
-    this.reserve(MAX_VARINT);
+    this.reserve(varintSize(value));
     const bytes = this.bytes;
     let at = this.position;
     let rest = value;

@@ -17,7 +17,7 @@ import { type CommonResource, createResourceWriter, type ResourceWriter } from '
 
 /** A request that is ready to be sent, and the number of records in it. */
 export interface EncodedBatch {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly count: number;
 }
 
@@ -134,20 +134,29 @@ export class LogWriter {
     return { resourceStart, resourceEnd: this.#resources.position, runs: [], end: -1, size: 0 };
   }
 
-  #assemble(): Uint8Array {
-    const out = new ByteBuffer(this.size);
+  /** Of exactly the size that it takes, so that the transport can have its memory without a copy. */
+  #assemble(): Uint8Array<ArrayBuffer> {
+    let size = 0;
+    for (const group of this.#groups.values()) size += messageSize(this.#resourceLogsSize(group));
+    const out = new ByteBuffer(size);
     for (const group of this.#groups.values()) this.#writeGroup(group, out);
-    return out.bytes.subarray(0, out.position);
+    return out.bytes;
+  }
+
+  #scopeLogsSize({ size }: Group): number {
+    return this.#scope.length + size + this.#schema.length;
+  }
+
+  #resourceLogsSize(group: Group): number {
+    return group.resourceEnd - group.resourceStart + messageSize(this.#scopeLogsSize(group)) + this.#schema.length;
   }
 
   #writeGroup(group: Group, out: ByteBuffer): void {
-    const resource = this.#resources.bytes.subarray(group.resourceStart, group.resourceEnd);
-    const scopeLogs = this.#scope.length + group.size + this.#schema.length;
     out.varint(FIRST);
-    out.varint(resource.length + 1 + varintSize(scopeLogs) + scopeLogs + this.#schema.length);
-    out.raw(resource);
+    out.varint(this.#resourceLogsSize(group));
+    out.raw(this.#resources.bytes.subarray(group.resourceStart, group.resourceEnd));
     out.varint(SECOND);
-    out.varint(scopeLogs);
+    out.varint(this.#scopeLogsSize(group));
     out.raw(this.#scope);
     this.#copyRuns(group.runs, out);
     // Field 3 is the schema URL of ScopeLogs as well as of ResourceLogs.
@@ -159,6 +168,11 @@ export class LogWriter {
     for (let index = 0; index < runs.length; index += 2)
       out.raw(this.#arena.bytes.subarray(runs[index] as number, runs[index + 1] as number));
   }
+}
+
+/** Tag, length and content. */
+function messageSize(content: number): number {
+  return 1 + varintSize(content) + content;
 }
 
 /** Severity and event name, which only depend on the event: the constant part of a record. */
