@@ -130,10 +130,14 @@ const tcplife: Subject = {
     const directory = scratch();
     const file = join(directory, 'out');
     const out = openSync(file, 'w');
-    const child = spawn('unshare', ['--mount', 'sh', '-c', TRACEFS], { stdio: ['ignore', out, out] });
+    // It would go on without anybody to read it.
+    const args = ['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', TRACEFS];
+    const child = spawn('setpriv', args, { stdio: ['ignore', out, out] });
     closeSync(out);
-    if (!(await settled(() => holdsPrograms(child), Boolean, PATIENCE)))
+    if (!(await settled(() => holdsPrograms(child), Boolean, PATIENCE))) {
+      child.kill('SIGKILL');
       throw new Error(`tcplife did not start: ${readFileSync(file, 'utf8')}`);
+    }
     return {
       pid: child.pid ?? 0,
       readySeconds: undefined,

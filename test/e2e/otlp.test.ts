@@ -97,8 +97,9 @@ test.serial('the Collector has the same records as stdout, one resource for each
     t.deepEqual(faults(delivered, wanted), []);
     t.deepEqual(sorted(delivered).map(comparable), sorted(printed).map(comparable));
 
-    const owners = new Set(delivered.map(({ resource }) => resource['process.pid']));
-    t.deepEqual(owners, new Set([client.pid, ...served.map(({ pid }) => pid)]));
+    const owners = new Set(delivered.map(({ resource }) => Number(resource['process.pid'])));
+    const users = new Set([client.pid, ...served.map(({ pid }) => pid)]);
+    t.deepEqual([...owners].sort(), [...users].sort());
     for (const pid of owners) {
       const resources = delivered.filter(({ resource }) => resource['process.pid'] === pid);
       t.is(new Set(resources.map(({ resource }) => JSON.stringify(resource))).size, 1, `one resource for pid ${pid}`);

@@ -9,7 +9,13 @@ type Kind = (typeof KINDS)[number];
 export type BpfObjects = Record<Kind, ReadonlySet<number>>;
 
 function descriptorTexts(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fdinfo`).map((fd) => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+  return readdirSync(`/proc/${pid}/fdinfo`).map((fd) => {
+    try {
+      return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    } catch {
+      return ''; // closed meanwhile
+    }
+  });
 }
 
 export function objectsOf(pid: number): BpfObjects {
