@@ -20,8 +20,8 @@ struct listener_key {
 struct listener {
   __u32 pid;
   __u32 process;
-  __u32 sockets;  /* more than one with SO_REUSEPORT */
-  __u32 several;  /* of different processes: the listener does not tell who accepts */
+  __u32 sockets; /* more than one with SO_REUSEPORT */
+  __u32 several; /* of different processes: the listener does not tell who accepts */
 };
 
 /* Inserted at LISTEN, deleted when the last socket of the address stops listening. */

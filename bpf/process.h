@@ -98,7 +98,10 @@ static __always_inline __u32 namespace_pid(struct task_struct *leader) {
   unsigned int level = BPF_CORE_READ(pid, level);
   int nr = 0;
   bpf_core_read(&nr, sizeof(nr), &pid->numbers[0].nr);
-  if (level) bpf_probe_read_kernel(&nr, sizeof(nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
+  if (level)
+    bpf_probe_read_kernel(
+        &nr, sizeof(nr),
+        (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid));
   return nr;
 }
 

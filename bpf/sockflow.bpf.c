@@ -135,7 +135,8 @@ int connecting4(struct bpf_sock_addr *ctx) {
 SEC("cgroup/connect6")
 int connecting6(struct bpf_sock_addr *ctx) {
   if (ctx->protocol != IPPROTO_TCP) return 1;
-  struct connection fresh = {.family = 6, .dialled = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]}};
+  struct connection fresh = {.family = 6,
+                             .dialled = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]}};
   if (!fresh.dialled[0] && !fresh.dialled[1] && fresh.dialled[2] == bpf_htonl(0xffff)) {
     fresh.family = 4;
     fresh.dialled[0] = fresh.dialled[3];

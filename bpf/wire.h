@@ -41,20 +41,21 @@ enum sf_flag {
   SF_FLAG_ESTABLISHED = 1, /* the handshake was completed */
   SF_FLAG_PEER_FIN = 2,    /* the peer's FIN was received */
   SF_FLAG_PRE_EXISTING = 4,
-  SF_FLAG_BOUND = 8,       /* has a local port */
-  SF_FLAG_ATTEMPT = 16,    /* connect was called and has not got as far as a SYN */
+  SF_FLAG_BOUND = 8,    /* has a local port */
+  SF_FLAG_ATTEMPT = 16, /* connect was called and has not got as far as a SYN */
 };
 
 /* The sums of one CPU; user space adds the CPUs up. connects + accepts + found + attempts = live + closed + lost_*, always. */
 enum sf_counter {
-  SF_COUNT_CONNECTS = 0,          /* connections begun: attempts from here */
-  SF_COUNT_ACCEPTS = 1,           /* connections begun: accepted here */
-  SF_COUNT_FOUND = 2,             /* connections older than the agent */
-  SF_COUNT_ATTEMPTS = 3,          /* connects that failed before a SYN was sent */
-  SF_COUNT_CLOSED = 4,            /* end records handed to the ring */
-  SF_COUNT_LOST_TABLE = 5,        /* begun, but the connection table was full */
-  SF_COUNT_LOST_RING = 6,         /* ended, but the ring had no room for the end record */
-  SF_COUNT_DROPPED_EVENTS = 7,    /* records of other events that the ring had no room for; no connection is lost by that */
+  SF_COUNT_CONNECTS = 0,   /* connections begun: attempts from here */
+  SF_COUNT_ACCEPTS = 1,    /* connections begun: accepted here */
+  SF_COUNT_FOUND = 2,      /* connections older than the agent */
+  SF_COUNT_ATTEMPTS = 3,   /* connects that failed before a SYN was sent */
+  SF_COUNT_CLOSED = 4,     /* end records handed to the ring */
+  SF_COUNT_LOST_TABLE = 5, /* begun, but the connection table was full */
+  SF_COUNT_LOST_RING = 6,  /* ended, but the ring had no room for the end record */
+  SF_COUNT_DROPPED_EVENTS =
+      7, /* records of other events that the ring had no room for; no connection is lost by that */
   SF_COUNT_DROPPED_PROCESSES = 8, /* process descriptions the ring had no room for; tried again at the next socket */
   SF_COUNT_DROPPED_LISTENERS = 9, /* listeners the table had no room for */
   SF_COUNT_MAX = 10,
@@ -77,8 +78,8 @@ struct sf_connection {
   __u8 peer_address[16];
   __u16 local_port; /* host order */
   __u16 peer_port;
-  __u32 netns; /* inode number */
-  __u32 pid;   /* thread group; 0: nobody is known */
+  __u32 netns;   /* inode number */
+  __u32 pid;     /* thread group; 0: nobody is known */
   __u32 process; /* serial of the description, see sf_process */
   __u64 sent_bytes;
   __u64 received_bytes;
@@ -96,7 +97,7 @@ struct sf_connection {
   __u32 send_buffer_limited_ms;
   __u16 error; /* errno of the socket */
   __u8 shutdown;
-  __u8 flags; /* enum sf_flag */
+  __u8 flags;     /* enum sf_flag */
   __u32 sequence; /* retransmit: first byte of the segment, counted from the begin of the stream */
 };
 
@@ -128,7 +129,7 @@ struct sf_process {
   __u32 group_id;
   __u32 parent_user_id;
   __u32 namespace_pid;
-  char name[16];        /* task name, at most 15 bytes */
+  char name[16]; /* task name, at most 15 bytes */
   char parent_name[16];
   __u16 part_end[SF_PART_MAX]; /* offset in data behind each part */
   __u16 unused[3];

@@ -24,7 +24,8 @@
 namespace {
 
 constexpr size_t kBatchBytes = 256 * 1024;
-constexpr size_t kBatchesUnderWay = 16;  // what JavaScript has not taken yet; more stays in the ring, which counts its losses
+constexpr size_t kBatchesUnderWay =
+    16;  // what JavaScript has not taken yet; more stays in the ring, which counts its losses
 constexpr auto kPoll = std::chrono::milliseconds(25);
 constexpr auto kWait = std::chrono::milliseconds(2);  // JavaScript is behind: look again soon
 
@@ -45,9 +46,10 @@ struct Batch {
 class Capture : public Napi::ObjectWrap<Capture> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Capture",
-                       {InstanceMethod<&Capture::Start>("start"), InstanceMethod<&Capture::RequestSnapshot>("requestSnapshot"),
-                        InstanceMethod<&Capture::Counts>("counts"), InstanceMethod<&Capture::Stop>("stop")});
+    return DefineClass(
+        env, "Capture",
+        {InstanceMethod<&Capture::Start>("start"), InstanceMethod<&Capture::RequestSnapshot>("requestSnapshot"),
+         InstanceMethod<&Capture::Counts>("counts"), InstanceMethod<&Capture::Stop>("stop")});
   }
 
   explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
@@ -65,8 +67,10 @@ class Capture : public Napi::ObjectWrap<Capture> {
   // Only reached without stop(): the environment is going down, or attaching failed.
   ~Capture() override {
     stopping_ = true;
-    if (reader_.joinable()) reader_.detach();
-    else sf_close(agent_);
+    if (reader_.joinable())
+      reader_.detach();
+    else
+      sf_close(agent_);
   }
 
  private:
@@ -115,8 +119,10 @@ class Capture : public Napi::ObjectWrap<Capture> {
   // Idempotent. onEnd is called when the last batch was delivered; a capture that never started has none.
   void Stop(const Napi::CallbackInfo &) {
     stopping_ = true;
-    if (reader_.joinable()) Wake();
-    else CloseAgent();
+    if (reader_.joinable())
+      Wake();
+    else
+      CloseAgent();
   }
 
   // Keeps the last counts: the summary line is written after the end.
@@ -225,8 +231,10 @@ class NameLookup : public Napi::AsyncWorker {
     }
   }
   void OnOK() override {
-    if (name_.empty()) deferred_.Resolve(Env().Undefined());
-    else deferred_.Resolve(Napi::String::New(Env(), name_));
+    if (name_.empty())
+      deferred_.Resolve(Env().Undefined());
+    else
+      deferred_.Resolve(Napi::String::New(Env(), name_));
   }
 
  private:
@@ -237,7 +245,8 @@ class NameLookup : public Napi::AsyncWorker {
 };
 
 Napi::Value LookupName(const Napi::CallbackInfo &info) {
-  auto *worker = new NameLookup(info.Env(), info[0].As<Napi::String>().Utf8Value() == "group", info[1].As<Napi::Number>().Uint32Value());
+  auto *worker = new NameLookup(info.Env(), info[0].As<Napi::String>().Utf8Value() == "group",
+                                info[1].As<Napi::Number>().Uint32Value());
   auto promise = worker->Promise();
   worker->Queue();
   return promise;

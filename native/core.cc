@@ -115,7 +115,8 @@ void to_common_units(struct sf_agent *agent, void *record) {
   }
   auto *connection = static_cast<struct sf_connection *>(record);
   if (connection->flags & SF_FLAG_ATTEMPT)
-    connection->error = agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
+    connection->error =
+        agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
   connection->time_ns += agent->unix_minus_boot;
   connection->start_ns += agent->unix_minus_boot;
   connection->busy_ms *= agent->jiffy_ms;
@@ -134,7 +135,8 @@ int take(void *context, void *data, size_t) {
   return agent->end - agent->at >= static_cast<ptrdiff_t>(SF_RECORD_MAX) ? 0 : -ENOBUFS;
 }
 
-static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length), "one place for the length");
+static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length),
+              "one place for the length");
 
 int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
                    struct bpf_link **slot) {
@@ -183,7 +185,8 @@ int walk(struct bpf_link *link) {
   if (fd < 0) return -errno;
   char nothing[64];
   ssize_t got;
-  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {}
+  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {
+  }
   int code = got < 0 ? -errno : 0;
   close(fd);
   return code;
@@ -198,7 +201,8 @@ uint64_t count_live(struct sf_agent *agent) {
   uint32_t at = 0;
   for (void *in = nullptr;; in = &at) {
     uint32_t count = chunk;
-    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), entries.data(), &count, nullptr);
+    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), entries.data(),
+                                    &count, nullptr);
     for (uint32_t i = 0; i < count; i++)
       if (entries[i].sk && !(entries[i].flags & SF_FLAG_ATTEMPT)) live++;
     if (code) return live;

@@ -30,9 +30,9 @@ struct sf_options {
 };
 
 struct sf_error {
-  int number;        /* errno */
-  char what[256];    /* the step that failed, with the program's name where there is one */
-  char *log;         /* what libbpf and the verifier said, or NULL; free() it */
+  int number;     /* errno */
+  char what[256]; /* the step that failed, with the program's name where there is one */
+  char *log;      /* what libbpf and the verifier said, or NULL; free() it */
 };
 
 struct sf_agent;
@@ -66,9 +66,9 @@ void sf_close(struct sf_agent *agent);
 
 /* What this kernel and this host let the agent see. */
 struct sf_features {
-  uint8_t whole_host;     /* cgroup hooks reach every process (0: only the own cgroup namespace) */
-  uint8_t snapshot;       /* updates of live connections */
-  uint8_t cgroup_hooks;   /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
+  uint8_t whole_host;   /* cgroup hooks reach every process (0: only the own cgroup namespace) */
+  uint8_t snapshot;     /* updates of live connections */
+  uint8_t cgroup_hooks; /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);
 

@@ -89,6 +89,7 @@ export interface ConnectionRecord {
   readonly transport: Transport;
   readonly networkType: 'ipv4' | 'ipv6';
   readonly role: Role;
+  /** Empty, and the port 0, when a connect failed before the kernel had chosen them. */
   readonly localAddress: string;
   readonly localPort: number;
   readonly peerAddress: string;

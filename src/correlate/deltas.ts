@@ -12,7 +12,7 @@ export function createDeltas(): (record: ConnectionRecord) => void {
   const reported = new Map<bigint, Totals>();
 
   return (record) => {
-    if (record.event === 'open' || record.event === 'retransmit') return;
+    if (record.event !== 'update' && !record.end) return;
     const before = record.baseline ? totals(record) : (reported.get(record.cookie) ?? nothing);
     record.deltas = {
       sentBytes: record.sentBytes - before.sentBytes,

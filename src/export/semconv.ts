@@ -131,6 +131,11 @@ export function serviceName(process: Process | undefined): string {
   return filled(process?.executableName) ?? unknownService;
 }
 
+/** A socket without a port has none, not port 0. */
+function portOf(port: number): number | undefined {
+  return port === 0 ? undefined : port;
+}
+
 function filled(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
@@ -209,27 +214,29 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
 const endpoints: readonly Attribute<ConnectionRecord>[] = [
   oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (record) => record.transport),
   oneOf('network.type', ['ipv4', 'ipv6'], 'Network protocol', 'always', (record) => record.networkType),
-  define('network.local.address', 'string', 'IP address of this end', 'always', (record) => record.localAddress),
-  define('network.local.port', 'int', 'Port of this end', 'always', (record) => record.localPort),
+  define('network.local.address', 'string', 'IP address of this end', 'not when a SYN was never sent', (record) =>
+    filled(record.localAddress),
+  ),
+  define('network.local.port', 'int', 'Port of this end', 'bound', (record) => portOf(record.localPort)),
   define('network.peer.address', 'string', 'IP address of the other end', 'always', (record) => record.peerAddress),
   define('network.peer.port', 'int', 'Port of the other end', 'always', (record) => record.peerPort),
   define('client.address', 'string', 'Address of the end that began', ROLE_KNOWN, (record) =>
-    isClient(record) ? record.localAddress : isServer(record) ? record.peerAddress : undefined,
+    isClient(record) ? filled(record.localAddress) : isServer(record) ? record.peerAddress : undefined,
   ),
   define('client.port', 'int', 'Port of the end that began', ROLE_KNOWN, (record) =>
-    isClient(record) ? record.localPort : isServer(record) ? record.peerPort : undefined,
+    isClient(record) ? portOf(record.localPort) : isServer(record) ? record.peerPort : undefined,
   ),
   define('server.address', 'string', 'Address of the end that accepted', ROLE_KNOWN, (record) =>
-    isClient(record) ? record.peerAddress : isServer(record) ? record.localAddress : undefined,
+    isClient(record) ? record.peerAddress : isServer(record) ? filled(record.localAddress) : undefined,
   ),
   define('server.port', 'int', 'Port of the end that accepted', ROLE_KNOWN, (record) =>
     isClient(record) ? record.peerPort : isServer(record) ? record.localPort : undefined,
   ),
   define('source.address', 'string', 'Address of this end', ROLE_UNKNOWN, (record) =>
-    isUnknown(record) ? record.localAddress : undefined,
+    isUnknown(record) ? filled(record.localAddress) : undefined,
   ),
   define('source.port', 'int', 'Port of this end', ROLE_UNKNOWN, (record) =>
-    isUnknown(record) ? record.localPort : undefined,
+    isUnknown(record) ? portOf(record.localPort) : undefined,
   ),
   define('destination.address', 'string', 'Address of the other end', ROLE_UNKNOWN, (record) =>
     isUnknown(record) ? record.peerAddress : undefined,

@@ -21,7 +21,7 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
     cell(nameAndPid(record.process?.executableName, record.process?.pid), layout.owner, layout),
     ...(layout.user > 0 ? [cell(split(userOf(record.process)), layout.user, layout)] : []),
     ...(layout.parent > 0 ? [cell(parentOf(record.process), layout.parent, layout)] : []),
-    ...(layout.localPort > 0 ? [`:${record.localPort}`.padEnd(layout.localPort)] : []),
+    ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
     arrowOf(record, layout),
     cell(peerOf(record), layout.peer, layout),
     formatTail(record, duration(record), layout, colors),

@@ -3,7 +3,15 @@ import { createDeltas } from '../../../src/correlate/deltas.ts';
 import type { ConnectionRecord, EventName } from '../../../src/model.ts';
 
 const record = (event: EventName, cookie: bigint, sentBytes: number): ConnectionRecord =>
-  ({ event, cookie, sentBytes, receivedBytes: 10, sentPackets: 1, receivedPackets: 2 }) as ConnectionRecord;
+  ({
+    event,
+    cookie,
+    sentBytes,
+    receivedBytes: 10,
+    sentPackets: 1,
+    receivedPackets: 2,
+    end: event === 'close' ? {} : undefined,
+  }) as ConnectionRecord;
 
 test('the deltas of a connection add up to its totals', (t) => {
   const complete = createDeltas();
@@ -20,6 +28,15 @@ test('without an update all is new at the end, and one end does not touch anothe
   const other = record('close', 2n, 70);
   complete(other);
   t.deepEqual(other.deltas, { sentBytes: 70, receivedBytes: 10, sentPackets: 1, receivedPackets: 2 });
+});
+
+test('events in the middle of a life change nothing', (t) => {
+  const complete = createDeltas();
+  complete(record('update', 1n, 100));
+  complete(record('retransmit', 1n, 120));
+  const close = record('close', 1n, 150);
+  complete(close);
+  t.is(close.deltas?.sentBytes, 50);
 });
 
 test('an end forgets: the same cookie begins at nothing', (t) => {
