@@ -71,16 +71,51 @@ static __always_inline void fill_counters(struct sf_connection *r, const struct 
   if (fin) r->flags |= SF_FLAG_PEER_FIN;
 }
 
+const volatile bool tcp_details = false; /* does any output want sf_details? */
+
+struct detailed {
+  struct sf_connection connection;
+  struct sf_details details;
+};
+
+static __always_inline void fill_details(struct sf_details *d, const struct tcp_sock *tp) {
+  d->congestion_window = tp->snd_cwnd;
+  d->mss = tp->mss_cache;
+  d->unsent_bytes = tp->write_seq - tp->snd_nxt;
+  d->unacked_bytes = tp->snd_nxt - tp->snd_una;
+  d->out_of_order = tp->rcv_ooopack;
+  d->send_window = tp->snd_wnd;
+  __u32 interval = tp->rate_interval_us;
+  d->delivery_rate = interval ? (__u64)tp->rate_delivered * tp->mss_cache * 1000000 / interval : 0;
+}
+
+static __always_inline __u64 mptcp_id(const struct tcp_sock *tp) {
+  if (!tp->is_mptcp) return 0;
+  struct mptcp_subflow_context *subflow = tp->inet_conn.icsk_ulp_data;
+  struct mptcp_sock *whole = (void *)BPF_CORE_READ(subflow, conn);
+  __u64 local = BPF_CORE_READ(whole, local_key), remote = BPF_CORE_READ(whole, remote_key);
+  return local < remote ? mix(mix(local) ^ remote) : mix(mix(remote) ^ local);
+}
+
 /* Returns false when the ring is full; the caller counts it, since it knows what that costs. */
-static __always_inline bool emit_segment(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
-                                         __u32 sequence) {
+static __always_inline bool emit_with(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
+                                      __u32 detail) {
   const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-  if (!r) return false;
+  struct sf_connection *r = NULL;
+  if (tcp_details) {
+    struct detailed *both = bpf_ringbuf_reserve(&ring, sizeof(*both), 0);
+    if (!both) return false;
+    fill_details(&both->details, tp);
+    r = &both->connection;
+    r->length = sizeof(*both);
+  } else {
+    r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+    if (!r) return false;
+    r->length = sizeof(*r);
+  }
 
   r->kind = SF_KIND_CONNECTION;
   r->event = event;
-  r->length = sizeof(*r);
   r->role = c->role;
   r->attribution = c->attribution;
   r->state = state;
@@ -91,10 +126,11 @@ static __always_inline bool emit_segment(const struct tcp_sock *tp, const struct
   r->pid = c->pid;
   r->process = c->process;
   r->handshake_us = c->handshake_us;
-  r->error = sk->sk_err;
+  r->error = sk->sk_err ? sk->sk_err : c->error;
   r->shutdown = sk->sk_shutdown;
   r->flags = c->flags;
-  r->sequence = sequence;
+  r->detail = detail;
+  r->mptcp_id = mptcp_id(tp);
   fill_addresses(r, tp);
   fill_counters(r, tp);
   if (r->local_port) r->flags |= SF_FLAG_BOUND;
@@ -103,7 +139,7 @@ static __always_inline bool emit_segment(const struct tcp_sock *tp, const struct
 }
 
 static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
-  return emit_segment(tp, c, event, state, 0);
+  return emit_with(tp, c, event, state, 0);
 }
 
 #endif

@@ -17,6 +17,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define SOL_SOCKET 1
+#define SO_ERROR 4
 #define PF_KTHREAD 0x00200000
 #define SOCK_DONE_BIT 2 /* sk_flags: the peer's FIN was received */
 
@@ -32,6 +34,7 @@ enum tcp_state {
   TCP_LAST_ACK = 9,
   TCP_LISTEN = 10,
   TCP_CLOSING = 11,
+  TCP_NEW_SYN_RECV = 12,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -95,6 +98,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
   struct inet_sock icsk_inet;
+  void *icsk_ulp_data;
 };
 
 struct minmax_sample {
@@ -122,6 +126,14 @@ struct tcp_sock {
   __u32 srtt_us; /* eight times the value */
   __u32 mdev_us; /* four times the value */
   struct minmax rtt_min;
+  __u32 snd_cwnd;
+  __u32 mss_cache;
+  __u32 write_seq;
+  __u32 snd_wnd;
+  __u32 rcv_ooopack;
+  __u32 rate_delivered;
+  __u32 rate_interval_us;
+  bool is_mptcp;
   __u32 chrono_stat[3]; /* jiffies: busy, limited by the peer's window, limited by the send buffer */
 };
 
@@ -208,6 +220,15 @@ struct bpf_iter_meta {
   __u64 session_id;
   __u64 seq_num;
 };
+/* Multipath TCP: the two keys of the connection, the same pair at both ends. */
+struct mptcp_sock {
+  __u64 local_key;
+  __u64 remote_key;
+};
+struct mptcp_subflow_context {
+  struct sock *conn; /* a mptcp_sock */
+};
+
 struct tcp_skb_cb {
   __u32 seq;
 };

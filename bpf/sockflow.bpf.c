@@ -5,7 +5,7 @@
  *   kernel.h      the kernel's types             owner.h       whose connection it is
  *   process.h     who a process is               emit.h        a record, from the kernel's counters
  *   existing.h    what is older than the agent   attempt.h     connects that fail before a SYN
- *   count.h       what happened and what was lost
+ *   reset.h       resets                         count.h       what happened and what was lost
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -16,15 +16,22 @@
 #include "emit.h"
 #include "existing.h"
 #include "owner.h"
+#include "reset.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile bool emit_open = false; /* does any output want open records? */
+const volatile bool emit_open = false;    /* does any output want open records? */
+const volatile bool idle_updates = false; /* report live connections that did not move, too? */
+const volatile __u32 only_netns = 0;      /* inode number of the network namespace to watch; 0: all */
 
 /* Protocol numbers mean other things in other families. */
 static __always_inline bool is_tcp(const struct sock *sk) {
   __u16 family = sk->__sk_common.skc_family;
   return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
+
+static __always_inline bool is_watched(const struct sock *sk) {
+  return !only_netns || sk->__sk_common.skc_net.net->ns.inum == only_netns;
 }
 
 static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
@@ -70,6 +77,7 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
   bool sent = emit(tp, c, SF_EVENT_END, oldstate);
+  if (emit_resets) remember_dropped(c);
   if (connection_forget(c)) count(sent ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
 }
 
@@ -81,7 +89,7 @@ static __always_inline void given_up(struct connection *c) {
 /* TCP life cycle. MPTCP's own sockets pass here too, with another protocol: its subflows are the connections. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
-  if (sk->sk_protocol != IPPROTO_TCP) return 0;
+  if (sk->sk_protocol != IPPROTO_TCP || !is_watched(sk)) return 0;
   struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
   if (!tp) return 0;
 
@@ -165,9 +173,40 @@ int BPF_PROG(retransmitted, struct sock *sk, struct sk_buff *skb) {
   if (!c || !tp) return 0;
   struct tcp_skb_cb *segment = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
   __u32 begin = tp->snd_una - (__u32)tp->bytes_acked;
-  if (!emit_segment(tp, c, SF_EVENT_RETRANSMIT, sk->__sk_common.skc_state, BPF_CORE_READ(segment, seq) - begin))
+  if (!emit_with(tp, c, SF_EVENT_RETRANSMIT, sk->__sk_common.skc_state, BPF_CORE_READ(segment, seq) - begin))
     count(SF_COUNT_DROPPED_EVENTS);
   return 0;
+}
+
+/* Resets; attached only when asked for. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(reset_sent, struct sock *sk) {
+  if (sk) reset_event(sk, SF_EVENT_RESET_SENT, reset_has_reason ? (__u32)ctx[2] : 0);
+  return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(reset_received, struct sock *sk) {
+  reset_event(sk, SF_EVENT_RESET_RECEIVED, 0);
+  return 0;
+}
+
+/*
+ * A program asks how its connect went (SO_ERROR), which makes the socket forget. An ICMP error that came while connect
+ * still held the socket leaves it in SYN_SENT: closed then, it would look as if the program had given up by itself.
+ */
+SEC("cgroup/getsockopt")
+int asked(struct bpf_sockopt *ctx) {
+  if (ctx->level != SOL_SOCKET || ctx->optname != SO_ERROR || !ctx->sk || ctx->sk->state != TCP_SYN_SENT) return 1;
+  int *error = ctx->optval;
+  if ((void *)(error + 1) > ctx->optval_end) return 1;
+  /* As a number: here the verifier lets nobody look behind the fields that it knows. */
+  struct bpf_sock *known = ctx->sk;
+  struct sock *sk = NULL;
+  bpf_probe_read_kernel(&sk, sizeof(sk), &known);
+  struct connection *c = connection_get(sk, BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
+  if (c && *error) c->error = *error;
+  return 1;
 }
 
 /* What is older than the agent: once, at start. */
@@ -179,7 +218,7 @@ int existing(struct bpf_iter__task_file *ctx) {
   struct socket *socket = bpf_sock_from_file(file);
   if (!socket) return 0;
   struct sock *sk = socket->sk;
-  if (sk && is_tcp(sk)) socket_found(sk, task);
+  if (sk && is_tcp(sk) && is_watched(sk)) socket_found(sk, task);
   return 0;
 }
 
@@ -196,7 +235,7 @@ int snapshot(struct bpf_iter__bpf_map_elem *ctx) {
   /* The socket may be gone and its memory in use by another one. */
   if (cookie_of(sk) != c->cookie) return 0;
   __u32 segments = tp->segs_in + tp->segs_out;
-  if (segments == c->reported_segments) return 0;
+  if (segments == c->reported_segments && !idle_updates) return 0;
   if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
     c->reported_segments = segments;
   else

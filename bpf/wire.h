@@ -19,6 +19,8 @@ enum sf_event {
   SF_EVENT_END = 3,        /* user space decides between close and failed */
   SF_EVENT_FOUND = 4,      /* older than the agent: the counters that later ones are compared with */
   SF_EVENT_RETRANSMIT = 5, /* a segment of it was sent again */
+  SF_EVENT_RESET_SENT = 6,
+  SF_EVENT_RESET_RECEIVED = 7,
 };
 
 enum sf_role {
@@ -98,7 +100,19 @@ struct sf_connection {
   __u16 error; /* errno of the socket */
   __u8 shutdown;
   __u8 flags;     /* enum sf_flag */
-  __u32 sequence; /* retransmit: first byte of the segment, counted from the begin of the stream */
+  __u32 detail;   /* retransmit: first byte of the segment, counted from the SYN; reset sent: the kernel's reason */
+  __u64 mptcp_id; /* of the MPTCP connection that this one is a subflow of; 0: none */
+};
+
+/* Behind a connection record when it was asked for; the length tells. */
+struct sf_details {
+  __u32 congestion_window; /* segments */
+  __u32 mss;
+  __u32 unsent_bytes;  /* written, and not sent yet */
+  __u32 unacked_bytes; /* sent, and not acknowledged */
+  __u32 out_of_order;  /* segments received ahead of their turn */
+  __u32 send_window;   /* of the peer; 0: it is closed */
+  __u64 delivery_rate; /* bytes a second, at the last measurement */
 };
 
 #define SF_PROCESS_DATA 2048
@@ -145,7 +159,8 @@ struct sf_process {
 #else
 #define SF_ASSERT(what) _Static_assert(what, #what)
 #endif
-SF_ASSERT(sizeof(struct sf_connection) == 160);
+SF_ASSERT(sizeof(struct sf_connection) == 168);
+SF_ASSERT(sizeof(struct sf_details) == 32);
 SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);
 
 #endif

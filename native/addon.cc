@@ -57,9 +57,14 @@ class Capture : public Napi::ObjectWrap<Capture> {
     struct sf_options native = {};
     native.ring_bytes = options.Get("ringBytes").As<Napi::Number>().Uint32Value();
     native.max_connections = options.Get("maxConnections").As<Napi::Number>().Uint32Value();
-    native.emit_open = options.Get("emitOpen").As<Napi::Boolean>().Value();
-    native.retransmits = options.Get("retransmits").As<Napi::Boolean>().Value();
-    native.existing = options.Get("existing").As<Napi::Boolean>().Value();
+    auto flag = [&](const char *name) { return options.Get(name).As<Napi::Boolean>().Value(); };
+    native.emit_open = flag("emitOpen");
+    native.retransmits = flag("retransmits");
+    native.resets = flag("resets");
+    native.existing = flag("existing");
+    native.details = flag("details");
+    native.idle_updates = flag("idleUpdates");
+    native.only_netns = options.Get("onlyNetworkNamespace").As<Napi::Number>().Uint32Value();
     struct sf_error error = {};
     if (sf_open(&native, &agent_, &error)) throw to_error(info.Env(), &error);
   }
@@ -252,8 +257,17 @@ Napi::Value LookupName(const Napi::CallbackInfo &info) {
   return promise;
 }
 
+Napi::Value ResetReasons(const Napi::CallbackInfo &info) {
+  auto names = Napi::Array::New(info.Env());
+  sf_reset_reasons(
+      [](void *context, uint32_t number, const char *text) { (*static_cast<Napi::Array *>(context))[number] = text; },
+      &names);
+  return names;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Capture", Capture::Define(env));
+  exports.Set("resetReasons", Napi::Function::New(env, ResetReasons));
   exports.Set("lookupName", Napi::Function::New(env, LookupName));
   return exports;
 }

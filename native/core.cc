@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libbpf life cycle and reading. The skeleton has the BPF object inside.
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <math.h>
@@ -24,7 +25,7 @@ struct sf_agent {
   struct sf_options options = {};
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
-  struct bpf_link *cgroup_hooks[3] = {};
+  struct bpf_link *cgroup_hooks[4] = {};
   Routes routes;
   struct bpf_link *snapshots[2] = {};  // over the slots, over the overflow
   struct sf_features features = {};
@@ -138,6 +139,17 @@ int take(void *context, void *data, size_t) {
 static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length),
               "one place for the length");
 
+// Whether this kernel's tracepoint tells why a reset is sent: one argument more.
+bool reset_has_reason() {
+  struct btf *kernel = btf__load_vmlinux_btf();
+  if (!kernel) return false;
+  auto type = [&](uint32_t id) { return btf__type_by_id(kernel, id); };
+  int id = btf__find_by_name_kind(kernel, "btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF);
+  bool result = id > 0 && btf_vlen(type(type(type(id)->type)->type)) >= 4;
+  btf__free(kernel);
+  return result;
+}
+
 int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
                    struct bpf_link **slot) {
   *slot = bpf_program__attach(program);
@@ -151,9 +163,9 @@ void attach_cgroup_hooks(struct sf_agent *agent) {
   if (root < 0) return;
   auto &programs = agent->skeleton->progs;
   // Released before connecting: a note that is made must find who takes it away.
-  struct bpf_program *all[] = {programs.released, programs.connecting4, programs.connecting6};
+  struct bpf_program *all[] = {programs.released, programs.asked, programs.connecting4, programs.connecting6};
   bool attached = true;
-  for (int i = 0; i < 3 && attached; i++) {
+  for (int i = 0; i < 4 && attached; i++) {
     agent->cgroup_hooks[i] = bpf_program__attach_cgroup(all[i], root);
     attached = agent->cgroup_hooks[i] != nullptr;
   }
@@ -216,7 +228,14 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   auto *skeleton = sockflow_bpf__open();
   if (!skeleton) return fail(error, errno, "open the BPF object", words);
   skeleton->rodata->emit_open = options->emit_open;
+  skeleton->rodata->emit_resets = options->resets;
+  skeleton->rodata->reset_has_reason = options->resets && reset_has_reason();
+  skeleton->rodata->tcp_details = options->details;
+  skeleton->rodata->idle_updates = options->idle_updates;
+  skeleton->rodata->only_netns = options->only_netns;
   bpf_program__set_autoload(skeleton->progs.retransmitted, options->retransmits);
+  bpf_program__set_autoload(skeleton->progs.reset_sent, options->resets);
+  bpf_program__set_autoload(skeleton->progs.reset_received, options->resets);
   bpf_program__set_autoload(skeleton->progs.existing, options->existing);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
@@ -250,6 +269,11 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
   if (!code && agent->options.retransmits)
     code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);
+  if (!code && agent->options.resets) {
+    code = attach_program(programs.reset_sent, "attach tcp_send_reset", error, words, &links.reset_sent);
+    if (!code)
+      code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
+  }
   if (!code) attach_cgroup_hooks(agent);
   if (!code) attach_snapshot(agent);
   // Last: from here on connections are followed, and all that tells their owners is in place.
@@ -295,6 +319,20 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], 
     for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
   }
   *live = count_live(agent);
+  return 0;
+}
+
+// The names that this kernel has for its reasons, by number.
+extern "C" int sf_reset_reasons(void (*name)(void *context, uint32_t number, const char *text), void *context) {
+  struct btf *kernel = btf__load_vmlinux_btf();
+  if (!kernel) return -errno;
+  int id = btf__find_by_name_kind(kernel, "sk_rst_reason", BTF_KIND_ENUM);
+  const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : nullptr;
+  for (int i = 0; type && i < btf_vlen(type); i++) {
+    const struct btf_enum *value = btf_enum(type) + i;
+    name(context, value->val, btf__name_by_offset(kernel, value->name_off));
+  }
+  btf__free(kernel);
   return 0;
 }
 

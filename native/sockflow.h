@@ -26,7 +26,11 @@ struct sf_options {
   uint32_t max_connections; /* a power of two */
   uint8_t emit_open;        /* 1: send a record when a connection is established, too */
   uint8_t retransmits;      /* 1: send a record of each retransmitted segment */
+  uint8_t resets;           /* 1: send a record of each reset */
   uint8_t existing;         /* 1: find the connections that are older than the agent */
+  uint8_t details;          /* 1: put sf_details behind each connection record */
+  uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
+  uint32_t only_netns;      /* inode number of the network namespace to watch; 0: all */
 };
 
 struct sf_error {
@@ -71,6 +75,9 @@ struct sf_features {
   uint8_t cgroup_hooks; /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);
+
+/* Calls back with each reason that this kernel can give for a reset (sf_connection.detail): SK_RST_REASON_TCP_STATE … */
+int sf_reset_reasons(void (*name)(void *context, uint32_t number, const char *text), void *context);
 
 #ifdef __cplusplus
 }

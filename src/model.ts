@@ -74,6 +74,22 @@ export interface End {
   readonly attempt: boolean;
 }
 
+/** More of tcp_sock, with `--tcp-details`; sizes in bytes. */
+export interface TcpDetails {
+  /** Segments. */
+  readonly congestionWindow: number;
+  readonly mss: number;
+  /** Written by the process, and not sent yet; sent, and not acknowledged yet. */
+  readonly unsent: number;
+  readonly unacknowledged: number;
+  /** Segments received ahead of their turn. */
+  readonly outOfOrder: number;
+  /** What the peer is ready to take; 0: its window is closed. */
+  readonly sendWindow: number;
+  /** Bytes a second, as last measured; 0: never. */
+  readonly deliveryRate: number;
+}
+
 /** One event of one connection. Counters are totals since the connection began. */
 export interface ConnectionRecord {
   /** `close` until correlate/ finds that it was never established. */
@@ -126,6 +142,14 @@ export interface ConnectionRecord {
   readonly busyTime: number;
   readonly receiveWindowLimitedTime: number;
   readonly sendBufferLimitedTime: number;
+
+  /** 16 hexadecimal digits, the same on all subflows of a Multipath TCP connection and on both its ends. */
+  readonly mptcpId?: string | undefined;
+  readonly details?: TcpDetails | undefined;
+  /** Retransmit events: first byte of the segment, counted from the SYN. */
+  readonly retransmittedSequence?: number | undefined;
+  /** Reset events. The kernel gives a reason for those that it sends, since 6.10. */
+  readonly reset?: { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined } | undefined;
 
   /** Close and failed only. */
   readonly end: End | undefined;

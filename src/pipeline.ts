@@ -3,7 +3,7 @@
  * wrong is counted in the ledger.
  */
 import { release } from 'node:os';
-import { type Capture, lookupName, startCapture } from './capture/capture.ts';
+import { type Capture, lookupName, resetReasons, startCapture } from './capture/capture.ts';
 import { createDecoder } from './capture/decode.ts';
 import { checkHost } from './capture/host.ts';
 import { describeFromProc } from './capture/proc.ts';
@@ -54,6 +54,7 @@ export async function startPipeline(
     ledger,
     onProcess: createEnrichment([createUserEnricher(lookupName)], ledger),
     describe: describeFromProc,
+    resetReasons: selection.wantsReset ? resetReasons() : [],
   });
   const correlateDeltas = createDeltas();
 
@@ -72,6 +73,10 @@ export async function startPipeline(
       maxConnections: options.maxConnections,
       emitOpen: selection.wantsOpen,
       retransmits: selection.wantsRetransmit,
+      resets: selection.wantsReset,
+      details: options.tcpDetails,
+      idleUpdates: options.idleUpdates,
+      onlyNetworkNamespace: options.networkNamespace ?? 0,
       existing: options.snapshot,
     },
     onBatch,

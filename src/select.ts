@@ -10,15 +10,17 @@ export interface Selection {
   readonly otlp: Test;
   /** Some output shows open events, so the kernel has to send them. */
   readonly wantsOpen: boolean;
-  /** Some output shows retransmissions. */
+  /** Some output shows retransmissions, or resets. */
   readonly wantsRetransmit: boolean;
+  readonly wantsReset: boolean;
   /** Some output shows update events, or metrics are sent, which need them to count while a connection lives. */
   readonly wantsUpdate: boolean;
 }
 
 type Asked = Pick<Options, 'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics'>;
 
-const stdoutDefault: readonly EventName[] = ['open', 'close', 'failed', 'retransmit', 'reset'];
+/** Without resets: the line of the end says already who reset it. */
+const stdoutDefault: readonly EventName[] = ['open', 'close', 'failed', 'retransmit'];
 const otlpDefault: readonly EventName[] = ['update', 'close', 'failed'];
 
 /** `-i -o -r -c` and `--events` add up, and hold for every output; without any of them each output has its default. */
@@ -31,6 +33,7 @@ export function createSelection(options: Asked): Selection {
     otlp: otlp.test,
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
     wantsRetransmit: stdout.names.has('retransmit') || otlp.names.has('retransmit'),
+    wantsReset: stdout.names.has('reset') || otlp.names.has('reset'),
     wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),
   };
 }

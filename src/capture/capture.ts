@@ -9,6 +9,11 @@ const addon = loadAddon();
 
 export const lookupName = addon.lookupName;
 
+/** In lower case, without what they share: tcp_abort_on_close … */
+export function resetReasons(): string[] {
+  return addon.resetReasons().map((name) => name.replace(/^SK_RST_REASON_/, '').toLowerCase());
+}
+
 export interface Capture {
   readonly features: Features;
   counts(): KernelCounts;

@@ -1,7 +1,7 @@
 /** Decodes one connection record (struct sf_connection) at the place where it lies in its batch. */
-import type { Attribution, ConnectionRecord, Process, Role } from '../model.ts';
+import type { Attribution, ConnectionRecord, Process, Role, TcpDetails } from '../model.ts';
 import { ipv4Text, ipv6Text } from './address.ts';
-import { sfConnection as at, sfAttribution, sfEvent, sfFlag, sfRole } from './wire.gen.ts';
+import { sfConnection as at, sfAttribution, sfDetails, sfEvent, sfFlag, sfRole } from './wire.gen.ts';
 
 /** The batch under each width that its fields have; offsets are divided by the width. */
 export interface Views {
@@ -19,6 +19,8 @@ const events = {
   [sfEvent.end]: 'close',
   [sfEvent.found]: 'update',
   [sfEvent.retransmit]: 'retransmit',
+  [sfEvent.resetSent]: 'reset',
+  [sfEvent.resetReceived]: 'reset',
 } as const;
 
 const states = [
@@ -41,7 +43,12 @@ const states = [
 const hex16 = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
 
 /** `o`: where the record begins in the batch, a multiple of 8. */
-export function decodeConnection(v: Views, o: number, process: Process | undefined): ConnectionRecord {
+export function decodeConnection(
+  v: Views,
+  o: number,
+  process: Process | undefined,
+  resetReasons: readonly string[],
+): ConnectionRecord {
   const u8 = (field: number): number => v.u8[o + field] as number;
   const u16 = (field: number): number => v.u16[(o + field) >> 1] as number;
   const u32 = (field: number): number => v.u32[(o + field) >> 2] as number;
@@ -88,6 +95,10 @@ export function decodeConnection(v: Views, o: number, process: Process | undefin
     busyTime: u32(at.busyMs) / 1000,
     receiveWindowLimitedTime: u32(at.receiveWindowLimitedMs) / 1000,
     sendBufferLimitedTime: u32(at.sendBufferLimitedMs) / 1000,
+    mptcpId: u32(at.mptcpId) || u32(at.mptcpId + 4) ? hex64(u32(at.mptcpId + 4), u32(at.mptcpId)) : undefined,
+    details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
+    retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
+    reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), resetReasons) : undefined,
     end:
       event === 'close'
         ? {
@@ -97,6 +108,24 @@ export function decodeConnection(v: Views, o: number, process: Process | undefin
             attempt: (flags & sfFlag.attempt) !== 0,
           }
         : undefined,
+  };
+}
+
+function decodeReset(event: number, reason: number, reasons: readonly string[]): ConnectionRecord['reset'] {
+  if (event === sfEvent.resetReceived) return { direction: 'receive', reason: undefined };
+  return { direction: 'transmit', reason: reason === 0 ? undefined : reasons[reason] };
+}
+
+function decodeDetails(v: Views, o: number): TcpDetails {
+  const u32 = (field: number): number => v.u32[(o + field) >> 2] as number;
+  return {
+    congestionWindow: u32(sfDetails.congestionWindow),
+    mss: u32(sfDetails.mss),
+    unsent: u32(sfDetails.unsentBytes),
+    unacknowledged: u32(sfDetails.unackedBytes),
+    outOfOrder: u32(sfDetails.outOfOrder),
+    sendWindow: u32(sfDetails.sendWindow),
+    deliveryRate: u32(sfDetails.deliveryRate) + u32(sfDetails.deliveryRate + 4) * 4_294_967_296,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
 import { decodeConnection, type Views } from './connection.ts';
 import { decodeProcess } from './process.ts';
-import { sfConnection, sfKind, sfProcess } from './wire.gen.ts';
+import { sfConnection, sfDetails, sfKind, sfProcess } from './wire.gen.ts';
 
 /** Descriptions kept; one that was forgotten is read from /proc when its process still lives. */
 const processLimit = 32_768;
@@ -20,9 +20,11 @@ export interface DecoderOptions {
   readonly onProcess: (process: Process) => void;
   /** A record refers to a description that we do not have: the second way to know. */
   readonly describe: (pid: number, serial: number) => Process | undefined;
+  /** Names of the kernel's reasons for a reset, by number. */
+  readonly resetReasons?: readonly string[];
 }
 
-export function createDecoder({ ledger, onProcess, describe }: DecoderOptions): Decoder {
+export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }: DecoderOptions): Decoder {
   const processes = new LRUCache<number, Process>({ max: processLimit });
 
   const learn = (process: Process): void => {
@@ -54,7 +56,7 @@ export function createDecoder({ ledger, onProcess, describe }: DecoderOptions): 
         } else {
           const serial = views.u32[(offset + sfConnection.process) >> 2] as number;
           const pid = views.u32[(offset + sfConnection.pid) >> 2] as number;
-          records.push(decodeConnection(views, offset, owner(pid, serial)));
+          records.push(decodeConnection(views, offset, owner(pid, serial), resetReasons));
         }
         offset += (length + 7) & ~7;
       }
@@ -79,7 +81,8 @@ function lengthAt(views: Views, offset: number, end: number): number | undefined
   const length = views.u16[(offset + 2) >> 1] as number;
   if (offset + length > end) return undefined;
   const kind = views.u8[offset];
-  if (kind === sfKind.connection) return length === sfConnection.size ? length : undefined;
+  if (kind === sfKind.connection)
+    return length === sfConnection.size || length === sfConnection.size + sfDetails.size ? length : undefined;
   if (kind === sfKind.process) return length >= sfProcess.data && partsFit(views, offset, length) ? length : undefined;
   return undefined;
 }

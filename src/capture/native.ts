@@ -25,6 +25,14 @@ export interface CaptureOptions {
   readonly emitOpen: boolean;
   /** Send a record of each retransmitted segment. */
   readonly retransmits: boolean;
+  /** Send a record of each reset. */
+  readonly resets: boolean;
+  /** Put congestion window, delivery rate and the like behind each record. */
+  readonly details: boolean;
+  /** Snapshots report connections that did not move, too. */
+  readonly idleUpdates: boolean;
+  /** Inode number of the network namespace to watch; 0: all. */
+  readonly onlyNetworkNamespace: number;
   /** Find the connections that are older than the agent. */
   readonly existing: boolean;
 }
@@ -55,6 +63,8 @@ interface Addon {
   readonly Capture: new (
     options: CaptureOptions,
   ) => NativeCapture;
+  /** The running kernel's names for the reasons of a reset, by number: SK_RST_REASON_TCP_STATE … Empty before 6.10. */
+  resetReasons(): string[];
   /** Name of a user or group id by the system's name service; undefined when it has none. Never rejects. */
   lookupName(kind: 'user' | 'group', id: number): Promise<string | undefined>;
 }

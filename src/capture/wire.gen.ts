@@ -36,8 +36,20 @@ export const sfConnection = {
   error: 152,
   shutdown: 154,
   flags: 155,
-  sequence: 156,
-  size: 160,
+  detail: 156,
+  mptcpId: 160,
+  size: 168,
+} as const;
+
+export const sfDetails = {
+  congestionWindow: 0,
+  mss: 4,
+  unsentBytes: 8,
+  unackedBytes: 12,
+  outOfOrder: 16,
+  sendWindow: 20,
+  deliveryRate: 24,
+  size: 32,
 } as const;
 
 export const sfProcess = {
@@ -71,6 +83,8 @@ export const sfEvent = {
   end: 3,
   found: 4,
   retransmit: 5,
+  resetSent: 6,
+  resetReceived: 7,
 } as const;
 
 export const sfRole = {

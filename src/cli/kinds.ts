@@ -1,4 +1,5 @@
 /** The kinds of values that an option can have: what to type, what was expected if it was something else. */
+import { readOwnNetworkNamespace } from '../export/host.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -59,6 +60,14 @@ export function integer(least: number, most: number): Kind<number> {
     parse: (text) => parseInteger(text, least, most),
   };
 }
+
+/** Inode number of a network namespace, as records show it. */
+export const networkNamespace: Kind<number> = {
+  type: 'value',
+  placeholder: 'INODE|self',
+  expects: 'self, or the inode number of a network namespace, such as 4026531840 (see `lsns -t net`)',
+  parse: (text) => (text === 'self' ? readOwnNetworkNamespace() : parseInteger(text, 1, 2 ** 32 - 1)),
+};
 
 export function oneOf<const Word extends string>(...words: Word[]): Kind<Word> {
   return {

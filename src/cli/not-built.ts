@@ -18,7 +18,6 @@ export const notBuiltOptions: readonly string[] = [
   'histogram',
   'identity',
   'command-args',
-  'tcp-details',
   'user',
 ];
 

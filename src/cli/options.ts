@@ -11,6 +11,7 @@ import {
   headers,
   integer,
   type Kind,
+  networkNamespace,
   oneOf,
   pairs,
   ringSize,
@@ -66,6 +67,7 @@ export const table = {
     someOf('LIST', ...events),
     'Exactly these, on every output: open, update, close, failed, retransmit, reset',
   ).optional,
+  networkNamespace: define(watched, networkNamespace, 'Only connections of this network namespace').optional,
   snapshot: define(watched, flag, 'Connections older than the agent', { negatable: true }).default('true'),
 
   format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')
@@ -74,6 +76,12 @@ export const table = {
     'false',
   ),
   docker: define(output, flag, 'Names of containers and pods', { aliases: ['d'], negatable: true }).default('true'),
+  tcpDetails: define(
+    output,
+    flag,
+    'More of each TCP connection: congestion window, segment size, delivery rate, what is unsent',
+  ).default('false'),
+  idleUpdates: define(output, flag, 'Update events of connections that did not move, too').default('false'),
   interval: define(output, duration, 'How often live connections are reported (update events)').default('10s'),
 
   otlpEndpoint: define(otlp, grpcUrl, 'Send there').optional,

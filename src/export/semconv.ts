@@ -206,6 +206,55 @@ const ROLE_UNKNOWN = 'role is unknown';
 const TCP_SUMMARY = 'close and update of TCP';
 const DELTA = 'close and update, from the second record of a connection on';
 
+const TCP_DETAILS = 'TCP, with --tcp-details';
+
+/** What only few ask for, and would make every record a third longer. */
+const tcpDetails: readonly Attribute<ConnectionRecord>[] = [
+  define(
+    'sockflow.tcp.congestion.window',
+    'int',
+    'Congestion window, segments',
+    TCP_DETAILS,
+    ({ details }) => details?.congestionWindow,
+  ),
+  define('sockflow.tcp.mss', 'int', 'Maximum segment size, bytes', TCP_DETAILS, ({ details }) => details?.mss),
+  define(
+    'sockflow.tcp.delivery_rate',
+    'int',
+    'Bytes a second that reached the peer, as last measured',
+    `${TCP_DETAILS}, when measured`,
+    ({ details }) => details?.deliveryRate || undefined,
+  ),
+  define(
+    'sockflow.tcp.unsent.bytes',
+    'int',
+    'Bytes that the process wrote and that are not sent',
+    TCP_DETAILS,
+    ({ details }) => details?.unsent,
+  ),
+  define(
+    'sockflow.tcp.unacknowledged.bytes',
+    'int',
+    'Bytes that are sent and not acknowledged',
+    TCP_DETAILS,
+    ({ details }) => details?.unacknowledged,
+  ),
+  define(
+    'sockflow.tcp.out_of_order',
+    'int',
+    'Segments received ahead of their turn',
+    TCP_DETAILS,
+    ({ details }) => details?.outOfOrder,
+  ),
+  define(
+    'sockflow.tcp.zero_window',
+    'int',
+    "1 when the peer's window is closed at this moment, else 0",
+    TCP_DETAILS,
+    ({ details }) => details && Number(details.sendWindow === 0),
+  ),
+];
+
 /** The attributes of a log record, in the order in which they are written. */
 export function createRecordAttributes(options: RecordAttributesOptions): readonly Attribute<ConnectionRecord>[] {
   return [...endpoints, ...connection, namespaceAttribute(options.ownNetworkNamespace), ...counters, ...tcp, uid];
@@ -393,6 +442,35 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
   define('sockflow.tcp.reordering', 'int', 'Reordering degree', 'TCP', (record) =>
     isTcp(record) ? record.reordering : undefined,
   ),
+  define(
+    'sockflow.tcp.retransmit.sequence',
+    'int',
+    'First byte of the segment that was sent again, counted from the SYN',
+    'retransmit',
+    (record) => record.retransmittedSequence,
+  ),
+  oneOf(
+    'network.io.direction',
+    ['transmit', 'receive'],
+    'Whether the reset was sent or received',
+    'reset',
+    (record) => record.reset?.direction,
+  ),
+  define(
+    'sockflow.tcp.reset.reason',
+    'string',
+    "The kernel's reason for the reset that it sent",
+    'reset, sent, Linux 6.10 or later',
+    (record) => record.reset?.reason,
+  ),
+  define(
+    'sockflow.mptcp.id',
+    'string',
+    'The Multipath TCP connection that this one is a subflow of; the same on both ends',
+    'MPTCP',
+    (record) => record.mptcpId,
+  ),
+  ...tcpDetails,
   define('sockflow.tcp.busy', 'double', 'Seconds with data in flight', TCP_SUMMARY, (record) =>
     isTcp(record) && isSummary(record) ? record.busyTime : undefined,
   ),

@@ -105,5 +105,18 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { sentBytes: 0, receivedBytes: 127, sentPackets: 128, receivedPackets: 16384, reordering: 268435456 },
   { deltas: { sentBytes: 1, receivedBytes: 300, sentPackets: 70_000, receivedPackets: 0 } },
   { transport: 'udp', attribution: 'use', closeReason: 'idle' },
-  { state: 'größe', attribution: 'none' },
+  { state: 'größe', attribution: 'none', mptcpId: 'abcdef0123456789', retransmittedSequence: 4_294_967_295 },
+  { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
+  {
+    reset: { direction: 'receive', reason: undefined },
+    details: {
+      congestionWindow: 10,
+      mss: 1448,
+      unsent: 1,
+      unacknowledged: 2_896,
+      outOfOrder: 0,
+      sendWindow: 0,
+      deliveryRate: 2 ** 40,
+    },
+  },
 ];

@@ -28,8 +28,8 @@ const shows = test.macro<[string[], string[]]>({
   title: (_, flags, expected) => `${flags.join(' ') || 'nothing asked'}: ${expected.join(' ') || 'nothing'}`,
 });
 
-test(shows, [], ['open', 'close', 'failed', 'retransmit', 'reset']);
-test(shows, ['-t'], ['open', 'close', 'failed', 'retransmit', 'reset']);
+test(shows, [], ['open', 'close', 'failed', 'retransmit']);
+test(shows, ['-t'], ['open', 'close', 'failed', 'retransmit']);
 test(shows, ['-i'], ['open/server']);
 test(shows, ['-o'], ['open/client', 'failed']);
 test(shows, ['-io'], ['open', 'failed']);
@@ -50,8 +50,9 @@ test('OTLP gets ends and updates, open only when asked for', (t) => {
 });
 
 test('what the kernel has to send follows from all outputs', (t) => {
-  t.like(select(), { wantsOpen: true, wantsUpdate: false });
-  t.like(select('-c'), { wantsOpen: false, wantsUpdate: false });
+  t.like(select(), { wantsOpen: true, wantsUpdate: false, wantsRetransmit: true, wantsReset: false });
+  t.like(select('-c'), { wantsOpen: false, wantsUpdate: false, wantsRetransmit: false });
+  t.like(select('--events', 'reset'), { wantsReset: true, wantsRetransmit: false });
   t.like(select('-i'), { wantsOpen: true });
   t.like(select(endpoint), { wantsOpen: false, wantsUpdate: true });
   t.like(select(endpoint, '--no-logs'), { wantsOpen: false, wantsUpdate: true });

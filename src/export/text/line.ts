@@ -49,7 +49,8 @@ export function formatHeader(layout: Layout): string {
 function verbOf({ event, closeReason, errorType }: ConnectionRecord): string {
   if (event === 'failed') return 'FAIL';
   if (event === 'retransmit') return 'RETR';
-  if (event === 'reset' || closeReason === 'reset_local' || closeReason === 'reset_remote') return 'RESET';
+  if (event === 'reset') return 'rst';
+  if (closeReason === 'reset_local' || closeReason === 'reset_remote') return 'RESET';
   if (event === 'update') return 'live';
   return event === 'close' && errorType !== undefined ? 'CLOSE' : event;
 }

@@ -66,6 +66,7 @@ function narrowParts(record: ConnectionRecord, seconds: number | undefined, symb
   const lasted = seconds === undefined ? '' : formatDuration(seconds, symbols.microseconds);
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[errorOf(record, true)], [lasted], retransmitsOf(record, false)];
+  if (record.reset) return [[record.reset.direction === 'receive' ? 'received' : 'sent']];
   if (isReset(record)) return [[lasted], [resetBy(record)], retransmitsOf(record, false)];
   if (record.event === 'retransmit') return [[lasted], retransmitsOf(record, true)];
   // Trouble first: what doesn't fit is left out.
@@ -76,12 +77,13 @@ function wideParts(record: ConnectionRecord, seconds: number | undefined, symbol
   const lasted = seconds === undefined ? '' : formatDuration(seconds, symbols.microseconds);
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[failureOf(record, lasted)]];
+  if (record.reset) return [[resetEventOf(record.reset)]];
   return [
     [lasted],
     ...bytesOf(record, symbols),
     rttOf(record, symbols),
     retransmitsOf(record, true),
-    [record.closeReason ? endings[record.closeReason] : isReset(record) ? resetBy(record) : ''],
+    [record.closeReason ? endings[record.closeReason] : ''],
   ];
 }
 
@@ -102,8 +104,12 @@ function failureOf(record: ConnectionRecord, lasted: string): string {
   return `${errorOf(record, false)}${after}${syns}`;
 }
 
-function isReset({ event, closeReason }: ConnectionRecord): boolean {
-  return event === 'reset' || closeReason === 'reset_local' || closeReason === 'reset_remote';
+function resetEventOf({ direction, reason }: NonNullable<ConnectionRecord['reset']>): string {
+  return direction === 'receive' ? 'received' : `sent${reason ? `: ${reason}` : ''}`;
+}
+
+function isReset({ closeReason }: ConnectionRecord): boolean {
+  return closeReason === 'reset_local' || closeReason === 'reset_remote';
 }
 
 function resetBy({ closeReason }: ConnectionRecord): string {
