@@ -50,7 +50,10 @@ export function connectionBytes(fields: ConnectionFields): Uint8Array {
 
 function put(view: DataView, name: Field, value: number | bigint | readonly number[]): void {
   const offset = sfConnection[name];
-  if (Array.isArray(value)) return new Uint8Array(view.buffer).set(value, offset);
+  if (Array.isArray(value)) {
+    new Uint8Array(view.buffer).set(value, offset);
+    return;
+  }
   const width = widths[name] ?? 4;
   if (width === 8) view.setBigUint64(offset, BigInt(value as number), true);
   else if (width === 4) view.setUint32(offset, Number(value), true);
