@@ -160,7 +160,9 @@ static __always_inline __u32 process_of(struct task_struct *task, __u64 address)
   __u64 start_ns = task->group_leader->start_boottime;
 
   struct described *known = bpf_map_lookup_elem(&processes, &pid);
-  if (known && known->done && known->mm == mm && known->start_ns == start_ns) return known->serial;
+  bool same = known && known->start_ns == start_ns;
+  /* A process that exits has given its memory map back before it closes its files. */
+  if (same && known->done && (known->mm == mm || !mm)) return known->serial;
 
   struct described fresh = {.start_ns = start_ns, .mm = mm, .serial = __sync_fetch_and_add(&last_serial, 1) + 1};
   fresh.done = describe(fresh.serial, address);

@@ -124,7 +124,14 @@ int BPF_PROG(sent, struct sock *sk) {
   return 0;
 }
 
-/* First use by receiving, whatever the call: recv, read, splice, io_uring. Called for TCP only. */
+/* First use by receiving, also when nothing was there: an end of file, or EAGAIN. */
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(received_call, struct sock *sk) {
+  if (is_tcp(sk)) owner_by_use(sk);
+  return 0;
+}
+
+/* First use by receiving data, whatever the call: splice and zero-copy receive pass only here. Called for TCP only. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(received, struct sock *sk) {
   owner_by_use(sk);

@@ -103,6 +103,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     auto result = Napi::Object::New(env);
     result.Set("wholeHost", Napi::Boolean::New(env, features.whole_host));
     result.Set("snapshot", Napi::Boolean::New(env, features.snapshot));
+    result.Set("useCalls", Napi::Boolean::New(env, features.use_calls));
     result.Set("cgroupHooks", Napi::Boolean::New(env, features.cgroup_hooks));
     result.Set("existing", Napi::Boolean::New(env, existing_error_ == 0));
     return result;

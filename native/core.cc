@@ -139,16 +139,22 @@ int take(void *context, void *data, size_t) {
 static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length),
               "one place for the length");
 
-// Whether this kernel's tracepoint tells why a reset is sent: one argument more.
-bool reset_has_reason() {
+// How many arguments a tracepoint of this kernel has, the context included; 0 when there is none of the name.
+int tracepoint_arguments(const char *name) {
   struct btf *kernel = btf__load_vmlinux_btf();
-  if (!kernel) return false;
+  if (!kernel) return 0;
   auto type = [&](uint32_t id) { return btf__type_by_id(kernel, id); };
-  int id = btf__find_by_name_kind(kernel, "btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF);
-  bool result = id > 0 && btf_vlen(type(type(type(id)->type)->type)) >= 4;
+  int id = btf__find_by_name_kind(kernel, (std::string("btf_trace_") + name).c_str(), BTF_KIND_TYPEDEF);
+  int result = id > 0 ? btf_vlen(type(type(type(id)->type)->type)) : 0;
   btf__free(kernel);
   return result;
 }
+
+// Since 6.10 the tracepoint tells why a reset is sent.
+bool reset_has_reason() { return tracepoint_arguments("tcp_send_reset") >= 4; }
+
+// Since 6.3.
+bool has_use_calls() { return tracepoint_arguments("sock_send_length") > 0; }
 
 int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
                    struct bpf_link **slot) {
@@ -237,6 +243,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.reset_sent, options->resets);
   bpf_program__set_autoload(skeleton->progs.reset_received, options->resets);
   bpf_program__set_autoload(skeleton->progs.existing, options->existing);
+  bool use_calls = has_use_calls();
+  bpf_program__set_autoload(skeleton->progs.sent, use_calls);
+  bpf_program__set_autoload(skeleton->progs.received_call, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
@@ -250,6 +259,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   }
   auto *agent = new sf_agent;
   agent->options = *options;
+  agent->features.use_calls = use_calls;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take, agent, nullptr);
   if (!agent->ring) {
@@ -265,7 +275,12 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   Words words;
   auto &programs = agent->skeleton->progs;
   auto &links = agent->skeleton->links;
-  int code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
+  int code = 0;
+  if (agent->features.use_calls) {
+    code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
+    if (!code)
+      code = attach_program(programs.received_call, "attach sock_recv_length", error, words, &links.received_call);
+  }
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
   if (!code && agent->options.retransmits)
     code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);

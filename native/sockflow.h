@@ -72,6 +72,7 @@ void sf_close(struct sf_agent *agent);
 struct sf_features {
   uint8_t whole_host;   /* cgroup hooks reach every process (0: only the own cgroup namespace) */
   uint8_t snapshot;     /* updates of live connections */
+  uint8_t use_calls;    /* owner by sending, and by receiving nothing (0: by receiving data alone) */
   uint8_t cgroup_hooks; /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);

@@ -105,6 +105,7 @@ export async function startPipeline(
 function describe({ features }: Capture, exporters: readonly Exporter[]): string {
   const off: string[] = ['udp (not built yet)'];
   if (!features.snapshot) off.push('updates of live connections (Linux 6.2 or later)');
+  if (!features.useCalls) off.push('owners by sending (Linux 6.3 or later)');
   const byCgroup = 'owners of unused sockets, connects without a route';
   if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);
   else if (!features.wholeHost) off.push(`${byCgroup} outside this cgroup namespace`);

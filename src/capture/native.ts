@@ -10,6 +10,8 @@ export interface Features {
   readonly wholeHost: boolean;
   /** Updates of live connections (Linux 6.2 and later). */
   readonly snapshot: boolean;
+  /** Owners by sending (Linux 6.3 and later); else only by receiving data. */
+  readonly useCalls: boolean;
   /** Owners of sockets that were accepted and closed unused, and connects that fail before a SYN is sent. */
   readonly cgroupHooks: boolean;
   /** Connections older than the agent were found, or not asked for. */
