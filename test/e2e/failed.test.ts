@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { attribute, type JsonRecord, observe } from '../support/agent.ts';
+import { attribute, type JsonRecord, observe, only } from '../support/agent.ts';
 import { addressOf, differences, identity, startedHere } from '../support/expected.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -34,7 +34,7 @@ async function attempt(
 ): Promise<Seen> {
   const file = copyOf('attempts', temporaryDirectory(t), 'dialler');
   let attempts: Attempts | undefined;
-  const { ends } = await observe(namespace, [], async () => {
+  const { ends } = await observe(namespace, only(namespace), async () => {
     attempts = await runAttempts(namespace, kind, { file, user: USER, ...options });
     return attempts.attempts + 2 * attempts.established;
   });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Agent, ends, type JsonRecord, startAgent, within } from '../support/agent.ts';
+import { type Agent, ends, type JsonRecord, only, startAgent, within } from '../support/agent.ts';
 import {
   type Collector,
   type CollectorOptions,
@@ -30,8 +30,13 @@ async function collectorFor(t: ExecutionContext, options: Partial<CollectorOptio
   return collector;
 }
 
-async function agentFor(t: ExecutionContext, args: readonly string[], stdout?: number): Promise<Agent> {
-  const agent = await startAgent(args, stdout === undefined ? {} : { stdout });
+async function agentFor(
+  t: ExecutionContext,
+  namespace: Namespace,
+  args: readonly string[],
+  stdout?: number,
+): Promise<Agent> {
+  const agent = await startAgent([...only(namespace), ...args], stdout === undefined ? {} : { stdout });
   t.teardown(() => agent.kill9());
   return agent;
 }
@@ -82,8 +87,8 @@ function comparable(record: JsonRecord): unknown {
 
 test.serial('the Collector has the same records as stdout, one resource for each process', async (t) => {
   const collector = await collectorFor(t);
-  const agent = await agentFor(t, ['--format', 'json', ...endpoint(collector.grpcPort)]);
   await withNamespace(async (namespace) => {
+    const agent = await agentFor(t, namespace, ['--format', 'json', ...endpoint(collector.grpcPort)]);
     const { wanted, client, served } = await exchange(t, namespace, { connections: CONNECTIONS, mode: 'prefork' });
     await agent.waitForEnds(namespace, wanted.length);
     const ended = await agent.stop();
@@ -136,8 +141,14 @@ function bytes(done: Exchange, direction: 'sent' | 'received'): number {
 test.serial('metrics add up to the workload', async (t) => {
   const collector = await collectorFor(t);
   const prefix = `metrics${process.pid}`;
-  const agent = await agentFor(t, ['--format', 'json', '--metric-interval', '1s', ...endpoint(collector.grpcPort)]);
   await withNamespace(async (namespace) => {
+    const agent = await agentFor(t, namespace, [
+      '--format',
+      'json',
+      '--metric-interval',
+      '1s',
+      ...endpoint(collector.grpcPort),
+    ]);
     const dialler = `${prefix}-dialler`;
     const done = await exchange(t, namespace, { connections: CONNECTIONS, prefix });
     const failures = await runAttempts(namespace, 'refused', {
@@ -184,8 +195,8 @@ test.serial('metrics add up to the workload', async (t) => {
 
 test.serial('a Collector that is absent at start gets the records when it comes', async (t) => {
   const grpcPort = await freePort();
-  const agent = await agentFor(t, ['--format', 'json', ...endpoint(grpcPort)]);
   await withNamespace(async (namespace) => {
+    const agent = await agentFor(t, namespace, ['--format', 'json', ...endpoint(grpcPort)]);
     const { wanted } = await exchange(t, namespace, { connections: 307 });
     await agent.waitForEnds(namespace, wanted.length);
     const collector = await collectorFor(t, { ports: { grpcPort } });
@@ -197,8 +208,14 @@ test.serial('a Collector that is absent at start gets the records when it comes'
 });
 
 test.serial('a Collector that never comes does not stop the agent, nor hold up its end', async (t) => {
-  const agent = await agentFor(t, ['--format', 'json', '--shutdown-timeout', '1s', ...endpoint(await freePort())]);
   await withNamespace(async (namespace) => {
+    const agent = await agentFor(t, namespace, [
+      '--format',
+      'json',
+      '--shutdown-timeout',
+      '1s',
+      ...endpoint(await freePort()),
+    ]);
     const { wanted } = await exchange(t, namespace, { connections: 101 });
     await agent.waitForEnds(namespace, wanted.length);
     const { code, summary } = await agent.stop();
@@ -219,8 +236,8 @@ function unreadPipe(t: ExecutionContext): number {
 test.serial('a stdout that nobody reads holds up neither capture nor OTLP', async (t) => {
   const collector = await collectorFor(t);
   const args = ['--format', 'json', '--shutdown-timeout', '1s', ...endpoint(collector.grpcPort)];
-  const agent = await agentFor(t, args, unreadPipe(t));
   await withNamespace(async (namespace) => {
+    const agent = await agentFor(t, namespace, args, unreadPipe(t));
     const { wanted } = await exchange(t, namespace, { connections: CONNECTIONS });
     const delivered = await receivedAll(collector, namespace, wanted.length);
     t.deepEqual(faults(delivered, wanted), []);

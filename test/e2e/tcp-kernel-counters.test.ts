@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { attribute, ends, type JsonRecord, observe, withAgent, within } from '../support/agent.ts';
+import { attribute, ends, type JsonRecord, observe, only, withAgent, within } from '../support/agent.ts';
 import { exchange } from '../support/exchange.ts';
 import { type Counters, difference, readCounters } from '../support/kernel-counters.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
@@ -54,7 +54,7 @@ async function mixedWorkload(t: ExecutionContext, namespace: Namespace): Promise
 test.serial("records add up to the kernel's own counters and to the workload's bytes", async (t) => {
   await withNamespace(async (namespace) => {
     let mix: Mix | undefined;
-    const seen = await observe(namespace, ['--events', 'open,close,failed'], async () => {
+    const seen = await observe(namespace, [...only(namespace), '--events', 'open,close,failed'], async () => {
       mix = await mixedWorkload(t, namespace);
       return mix.ends;
     });
@@ -82,7 +82,7 @@ test.serial("records add up to the kernel's own counters and to the workload's b
 test.serial('open events: one for each end that was established', async (t) => {
   await withNamespace(async (namespace) => {
     const connections = 211;
-    const seen = await observe(namespace, ['--events', 'open,close,failed'], async () => {
+    const seen = await observe(namespace, [...only(namespace), '--events', 'open,close,failed'], async () => {
       const done = await exchange(t, namespace, { connections });
       const { attempts } = await runAttempts(namespace, 'refused', { count: 7 });
       return done.wanted.length + attempts;

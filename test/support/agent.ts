@@ -28,6 +28,11 @@ export function within(namespace: Namespace, records: readonly JsonRecord[]): Js
   return records.filter((record) => attribute(record, 'sockflow.network.namespace') === namespace.inode);
 }
 
+/** For a test that can do without the noise of a busy host: the namespace alone. Others watch all of the host, as users do. */
+export function only(namespace: Namespace): string[] {
+  return ['--network-namespace', String(namespace.inode)];
+}
+
 export function ends(records: readonly JsonRecord[]): JsonRecord[] {
   return records.filter((record) => /\.(close|failed)$/.test(record.event_name));
 }
