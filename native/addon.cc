@@ -141,6 +141,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   void Finished(Napi::Env env) {
     Napi::HandleScope scope(env);
+    buffer_.Reset();
     reader_.join();
     CloseAgent();
     Unref();
@@ -194,15 +195,27 @@ class Capture : public Napi::ObjectWrap<Capture> {
   std::unique_ptr<Batch> Spare() { return spare_ ? std::move(spare_) : std::make_unique<Batch>(); }
 
   bool HandOver(std::unique_ptr<Batch> *batch) {
-    napi_status status = deliver_.NonBlockingCall(batch->get(), [](Napi::Env env, Napi::Function callback, Batch *raw) {
-      std::unique_ptr<Batch> owned(raw);
-      auto buffer = Napi::ArrayBuffer::New(env, owned->used);
-      memcpy(buffer.Data(), owned->bytes.data(), owned->used);
-      callback.Call({buffer});
+    auto *call = new Delivery{this, std::move(*batch)};
+    napi_status status = deliver_.NonBlockingCall(call, [](Napi::Env env, Napi::Function callback, Delivery *raw) {
+      std::unique_ptr<Delivery> delivery(raw);
+      delivery->capture->Deliver(env, callback, *delivery->batch);
     });
-    if (status != napi_ok && status != napi_closing) return false;
-    batch->release();  // the call above owns it now
-    return true;
+    if (status == napi_ok || status == napi_closing) return true;
+    *batch = std::move(call->batch);
+    delete call;
+    return false;
+  }
+
+  struct Delivery {
+    Capture *capture;
+    std::unique_ptr<Batch> batch;
+  };
+
+  // JavaScript thread. One ArrayBuffer for all batches: memory outside the heap that comes and goes costs the collector.
+  void Deliver(Napi::Env env, Napi::Function callback, const Batch &batch) {
+    if (buffer_.IsEmpty()) buffer_ = Napi::Persistent(Napi::ArrayBuffer::New(env, kBatchBytes));
+    memcpy(buffer_.Value().Data(), batch.bytes.data(), batch.used);
+    callback.Call({buffer_.Value(), Napi::Number::New(env, static_cast<double>(batch.used))});
   }
 
   struct sf_agent *agent_ = nullptr;
@@ -211,6 +224,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   Napi::FunctionReference on_end_;
   std::thread reader_;
   std::unique_ptr<Batch> spare_;
+  Napi::Reference<Napi::ArrayBuffer> buffer_;
   int existing_error_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> snapshot_wanted_{false};

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include <string>
 #include <vector>
 
-#include "../bpf/entry.h"
 #include "cgroup.h"
 #include "route.h"
 #include "sockflow.h"
@@ -27,7 +27,9 @@ struct sf_agent {
   struct ring_buffer *ring = nullptr;
   struct bpf_link *cgroup_hooks[4] = {};
   Routes routes;
-  struct bpf_link *snapshots[2] = {};  // over the slots, over the overflow
+  // Iterators, each over the slots and over the overflow.
+  struct bpf_link *snapshots[2] = {};
+  struct bpf_link *counters[2] = {};
   struct sf_features features = {};
   // The batch that sf_read is filling.
   char *at = nullptr;
@@ -139,6 +141,16 @@ int take(void *context, void *data, size_t) {
 static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length),
               "one place for the length");
 
+// The verifier gives up (EAGAIN) when a signal is pending, and a profiler sends a thousand a second.
+int load_undisturbed(struct sockflow_bpf *skeleton) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int code = sockflow_bpf__load(skeleton);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return code;
+}
+
 // How many arguments a tracepoint of this kernel has, the context included; 0 when there is none of the name.
 int tracepoint_arguments(const char *name) {
   struct btf *kernel = btf__load_vmlinux_btf();
@@ -180,17 +192,17 @@ void attach_cgroup_hooks(struct sf_agent *agent) {
   agent->features.whole_host = whole_host;
 }
 
-struct bpf_link *attach_iterator(struct sf_agent *agent, struct bpf_map *map) {
+struct bpf_link *attach_iterator(struct bpf_program *program, struct bpf_map *map) {
   union bpf_iter_link_info info = {};
   info.map.map_fd = bpf_map__fd(map);
   DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-  return bpf_program__attach_iter(agent->skeleton->progs.snapshot, &options);
+  return bpf_program__attach_iter(program, &options);
 }
 
-void attach_snapshot(struct sf_agent *agent) {
-  agent->snapshots[0] = attach_iterator(agent, agent->skeleton->maps.slots);
-  agent->snapshots[1] = attach_iterator(agent, agent->skeleton->maps.overflow);
-  agent->features.snapshot = agent->snapshots[0] && agent->snapshots[1];
+// Over both levels of the connection table.
+void attach_iterators(struct bpf_link *links[2], struct sf_agent *agent, struct bpf_program *program) {
+  links[0] = attach_iterator(program, agent->skeleton->maps.slots);
+  links[1] = attach_iterator(program, agent->skeleton->maps.overflow);
 }
 
 void destroy(struct bpf_link *&link) {
@@ -208,23 +220,6 @@ int walk(struct bpf_link *link) {
   int code = got < 0 ? -errno : 0;
   close(fd);
   return code;
-}
-
-// Entries of the connection table, counted by looking at it: no counter of events is trusted for this one.
-uint64_t count_live(struct sf_agent *agent) {
-  constexpr uint32_t chunk = 4096;
-  uint64_t live = agent->skeleton->bss->overflowed;
-  std::vector<struct connection> entries(chunk);
-  std::vector<uint32_t> keys(chunk);
-  uint32_t at = 0;
-  for (void *in = nullptr;; in = &at) {
-    uint32_t count = chunk;
-    int code = bpf_map_lookup_batch(bpf_map__fd(agent->skeleton->maps.slots), in, &at, keys.data(), entries.data(),
-                                    &count, nullptr);
-    for (uint32_t i = 0; i < count; i++)
-      if (entries[i].sk && !(entries[i].flags & SF_FLAG_ATTEMPT)) live++;
-    if (code) return live;
-  }
 }
 
 }  // namespace
@@ -251,7 +246,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
   skeleton->rodata->slot_mask = options->max_connections - 1;
 
-  int code = sockflow_bpf__load(skeleton);
+  int code = load_undisturbed(skeleton);
   if (code) {
     int number = fail(error, code, "load the BPF programs", words);
     sockflow_bpf__destroy(skeleton);
@@ -290,7 +285,9 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
       code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
   }
   if (!code) attach_cgroup_hooks(agent);
-  if (!code) attach_snapshot(agent);
+  if (!code) attach_iterators(agent->snapshots, agent, programs.snapshot);
+  if (!code) attach_iterators(agent->counters, agent, programs.count_live);
+  agent->features.snapshot = agent->snapshots[0] && agent->snapshots[1];
   // Last: from here on connections are followed, and all that tells their owners is in place.
   if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
   return code;
@@ -333,7 +330,10 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], 
     values[i] = 0;
     for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
   }
-  *live = count_live(agent);
+  agent->skeleton->bss->live = 0;
+  for (auto *link : agent->counters)
+    if (int code = link ? walk(link) : -ENOENT) return code;
+  *live = agent->skeleton->bss->live;
   return 0;
 }
 
@@ -363,6 +363,7 @@ extern "C" void sf_detach(struct sf_agent *agent) {
 extern "C" void sf_close(struct sf_agent *agent) {
   if (!agent) return;
   sf_detach(agent);
+  for (auto *&link : agent->counters) destroy(link);
   ring_buffer__free(agent->ring);
   sockflow_bpf__destroy(agent->skeleton);
   delete agent;

@@ -58,8 +58,8 @@ export async function startPipeline(
   });
   const correlateDeltas = createDeltas();
 
-  const onBatch = (batch: ArrayBuffer): void => {
-    const records = decoder.decode(batch);
+  const onBatch = (buffer: ArrayBuffer, length: number): void => {
+    const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
       correlateDeltas(record);

@@ -26,7 +26,7 @@ export interface Capture {
 /** Throws StartError with a remedy. `debug` gets the whole verifier log. */
 export function startCapture(
   options: CaptureOptions,
-  onBatch: (batch: ArrayBuffer) => void,
+  onBatch: (buffer: ArrayBuffer, length: number) => void,
   debug: (text: string) => void,
 ): Capture {
   const ended = Promise.withResolvers<void>();

@@ -10,8 +10,11 @@ import { sfConnection, sfDetails, sfKind, sfProcess } from './wire.gen.ts';
 const processLimit = 32_768;
 
 export interface Decoder {
-  /** Records in the order of their events. What cannot be decoded is counted and ends its batch. */
-  decode(batch: ArrayBuffer): ConnectionRecord[];
+  /**
+   * The first `length` bytes (default: all) to records in the order of their events, which keep nothing of the buffer.
+   * What cannot be decoded is counted and ends its batch.
+   */
+  decode(buffer: ArrayBuffer, length?: number): ConnectionRecord[];
 }
 
 export interface DecoderOptions {
@@ -42,17 +45,17 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
   };
 
   return {
-    decode(batch) {
+    decode(buffer, end = buffer.byteLength) {
       const records: ConnectionRecord[] = [];
-      const views = viewsOf(batch);
-      for (let offset = 0; offset < batch.byteLength; ) {
-        const length = lengthAt(views, offset, batch.byteLength);
+      const views = viewsOf(buffer);
+      for (let offset = 0; offset < end; ) {
+        const length = lengthAt(views, offset, end);
         if (length === undefined) {
           ledger.lose('capture', 'malformed');
           break;
         }
         if (views.u8[offset] === sfKind.process) {
-          learn(decodeProcess(new DataView(batch, offset, length)));
+          learn(decodeProcess(new DataView(buffer, offset, length)));
         } else {
           const serial = views.u32[(offset + sfConnection.process) >> 2] as number;
           const pid = views.u32[(offset + sfConnection.pid) >> 2] as number;

@@ -48,10 +48,11 @@ export interface CaptureError extends Error {
 
 export interface NativeCapture {
   /**
-   * Attaches the programs and starts the reader thread. onBatch gets whole records (layout: wire.gen.ts), on the
-   * JavaScript thread; onEnd comes after the last batch. Throws CaptureError.
+   * Attaches the programs and starts the reader thread. onBatch gets whole records (layout: wire.gen.ts) in the first
+   * `length` bytes of a buffer that is used again after the call, on the JavaScript thread; onEnd comes after the last
+   * batch. Throws CaptureError.
    */
-  start(onBatch: (batch: ArrayBuffer) => void, onEnd: () => void): Features;
+  start(onBatch: (buffer: ArrayBuffer, length: number) => void, onEnd: () => void): Features;
   /** Asks the reader thread for an update record of each connection that moved since the last time. */
   requestSnapshot(): void;
   /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live. Also after the end. */

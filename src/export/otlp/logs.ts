@@ -18,7 +18,7 @@ import {
 export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions {
   /** Bytes of encoded records that may wait. Default 32 MiB. */
   readonly queueBytes?: number | undefined;
-  /** Bytes at which a batch is cut. Default 1 MiB; never above 3.75 MiB, since servers refuse more than 4. */
+  /** Bytes at which a batch is cut. Default 512 KiB; never above 3.75 MiB, since servers refuse more than 4. */
   readonly batchBytes?: number | undefined;
   /** Longest time that a record waits for its batch. Default 1,000. */
   readonly flushMs?: number | undefined;
@@ -82,7 +82,7 @@ class OtlpLogs implements OtlpLogsExporter {
     this.#channel = this.#openChannel();
     this.#writer = new LogWriter(options);
     this.#queue = new BatchQueue(queueBytes);
-    this.#batchBytes = Math.min(options.batchBytes ?? MEBIBYTE, MAX_BATCH, queueBytes / 4);
+    this.#batchBytes = Math.min(options.batchBytes ?? MEBIBYTE / 2, MAX_BATCH, queueBytes / 4);
     this.#flushMs = options.flushMs ?? 1000;
     this.#retryMs = options.retryMs ?? [1000, 30_000];
   }
