@@ -49,6 +49,7 @@ async function measure({ subject, findings }: Entry, load: Load, operations: num
   if (!subject) return bareRate(load, operations);
   const slot: Slot = await runSlot(subject, load, operations);
   if (load.kind === 'connections') findings.storms.push(slot);
+  if (slot.lost) say(slot.summary);
   if (slot.load.failed > 0) findings.note = `${slot.load.failed} operations failed`;
   return slot.rate;
 }

@@ -12,8 +12,10 @@ import { finished, settled } from '../../test/support/processes.ts';
 export interface Outcome {
   /** Records of the load that arrived where they were sent. */
   records: number;
-  /** As the subject itself says; undefined when it can't. */
+  /** As the subject itself says, of all that it saw on this host; undefined when it can't. */
   lost: number | undefined;
+  /** Its last words. */
+  summary: string;
 }
 
 export interface Running {
@@ -73,6 +75,7 @@ const toDevNull: Subject = {
         return {
           records: summaryNumber(summary, RECORDS) ?? 0,
           lost: summaryNumber(summary, LOST),
+          summary,
         };
       },
       clear: () => void agent.kill9(),
@@ -103,6 +106,7 @@ const toCollector: Subject = {
         return {
           records: delivered(collector, port),
           lost: summaryNumber(summary, LOST),
+          summary,
         };
       },
       clear() {
@@ -145,7 +149,7 @@ const tcplife: Subject = {
       async stop(port) {
         child.kill('SIGINT');
         await finished(child);
-        return { records: occurrences(file, new RegExp(` ${port} `, 'g')), lost: undefined };
+        return { records: occurrences(file, new RegExp(` ${port} `, 'g')), lost: undefined, summary: '' };
       },
       clear() {
         child.kill('SIGKILL');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { attribute, observe } from '../support/agent.ts';
+import { attribute, observe, only } from '../support/agent.ts';
 import { differences, identity } from '../support/expected.ts';
 import { withNamespace } from '../support/netns.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -14,7 +14,7 @@ test.serial('2,000 processes that are gone a moment later are all known by progr
   await withNamespace(async (namespace) => {
     let spawned: ShortLived | undefined;
     let served: Served[] = [];
-    const { ends } = await observe(namespace, [], async () => {
+    const { ends } = await observe(namespace, only(namespace), async () => {
       const server = await startServer(namespace);
       spawned = await runShortLived(namespace, { file, helper, port: server.port, processes: PROCESSES });
       served = await server.stop();
