@@ -43,6 +43,19 @@ static __always_inline void emit_attempt(const struct connection *c) {
 
 static __always_inline bool is_attempt(const struct connection *c) { return c->flags & SF_FLAG_ATTEMPT; }
 
+/* A socket of a cgroup program as a plain address: the verifier lets nobody look behind the fields that it knows. */
+static __always_inline struct sock *as_number(struct bpf_sock *const *known) {
+  struct sock *sk = NULL;
+  bpf_probe_read_kernel(&sk, sizeof(sk), known);
+  return sk;
+}
+
+const volatile __u32 only_netns = 0; /* inode number of the network namespace to watch; 0: all */
+
+static __always_inline bool is_watched(struct sock *sk) {
+  return !only_netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == only_netns;
+}
+
 /* The note of this socket, if there is one, was a failure. */
 static __always_inline void attempt_failed(struct connection *c) {
   struct connection copy = *c;
@@ -50,8 +63,8 @@ static __always_inline void attempt_failed(struct connection *c) {
 }
 
 static __always_inline void attempt_begins(struct bpf_sock_addr *ctx, struct connection *fresh) {
-  const void *sk = ctx->sk;
-  if (!sk) return;
+  struct bpf_sock *sk = ctx->sk;
+  if (!sk || !is_watched(as_number(&sk))) return;
   fresh->cookie = bpf_get_socket_cookie(ctx);
   struct connection *before = connection_get(sk, fresh->cookie);
   if (before && !is_attempt(before)) return; /* connected already: this call fails without being an attempt */

@@ -22,16 +22,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile bool emit_open = false;    /* does any output want open records? */
 const volatile bool idle_updates = false; /* report live connections that did not move, too? */
-const volatile __u32 only_netns = 0;      /* inode number of the network namespace to watch; 0: all */
 
 /* Protocol numbers mean other things in other families. */
 static __always_inline bool is_tcp(const struct sock *sk) {
   __u16 family = sk->__sk_common.skc_family;
   return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
-}
-
-static __always_inline bool is_watched(const struct sock *sk) {
-  return !only_netns || sk->__sk_common.skc_net.net->ns.inum == only_netns;
 }
 
 static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
@@ -207,10 +202,8 @@ int asked(struct bpf_sockopt *ctx) {
   if (ctx->level != SOL_SOCKET || ctx->optname != SO_ERROR || !ctx->sk || ctx->sk->state != TCP_SYN_SENT) return 1;
   int *error = ctx->optval;
   if ((void *)(error + 1) > ctx->optval_end) return 1;
-  /* As a number: here the verifier lets nobody look behind the fields that it knows. */
   struct bpf_sock *known = ctx->sk;
-  struct sock *sk = NULL;
-  bpf_probe_read_kernel(&sk, sizeof(sk), &known);
+  struct sock *sk = as_number(&known);
   struct connection *c = connection_get(sk, BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
   if (c && *error) c->error = *error;
   return 1;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Agent, ends, SOCKFLOW, startAgent, withAgent, within } from '../support/agent.ts';
+import { type Agent, ends, only, SOCKFLOW, startAgent, withAgent, within } from '../support/agent.ts';
 import { alive, objectsOf, pinned } from '../support/bpf.ts';
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
@@ -88,8 +88,9 @@ test.serial('kill -9 leaves no program, map, link, process, namespace, mount or 
 
 test.serial('two agents at once both see everything, and one goes without the other noticing', async (t) => {
   await withNamespace(async (namespace) => {
-    await withAgent(['--format', 'json'], (first) =>
-      withAgent(['--format', 'json'], async (second) => {
+    const args = [...only(namespace), '--format', 'json'];
+    await withAgent(args, (first) =>
+      withAgent(args, async (second) => {
         const together = await exchange(t, namespace, { connections: 307 });
         const both = [first, second];
         await Promise.all(both.map((agent) => agent.waitForEnds(namespace, together.wanted.length)));

@@ -132,7 +132,7 @@ test.serial('--duration ends it with 0 and a summary', async (t) => {
 });
 
 test.serial('runs from any working directory and through a symbolic link', async (t) => {
-  const agent = await startAgent(['--duration', '100ms'], { cwd: '/' });
+  const agent = await startAgent(['--duration', '100ms', '--format', 'json'], { cwd: '/' });
   t.is((await agent.ended()).code, 0);
   const link = `${tmpdir()}/sockflow-link-${process.pid}`;
   const script = `ln -s "$0" ${link} && ${link} "$@"; code=$?; rm ${link}; exit $code`;

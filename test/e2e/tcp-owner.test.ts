@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { attribute, observe } from '../support/agent.ts';
+import { attribute, observe, only } from '../support/agent.ts';
 import { type Exchange, type ExchangeOptions, exchange } from '../support/exchange.ts';
 import { faults, idFaults } from '../support/expected.ts';
 import { withNamespace } from '../support/netns.ts';
@@ -11,7 +11,7 @@ const CONNECTIONS = 1009;
 async function ownersAreRight(t: ExecutionContext, options: Omit<ExchangeOptions, 'connections'>): Promise<Exchange> {
   return withNamespace(async (namespace) => {
     let done: Exchange | undefined;
-    const seen = await observe(namespace, [], async () => {
+    const seen = await observe(namespace, only(namespace), async () => {
       done = await exchange(t, namespace, { connections: CONNECTIONS, ...options });
       return done.wanted.length;
     });
