@@ -81,6 +81,25 @@ static __always_inline void given_up(struct connection *c) {
   if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
 }
 
+static __always_inline void report_if_moved(struct connection *c) {
+  struct tcp_sock *tp = bpf_rdonly_cast((void *)c->sk, bpf_core_type_id_kernel(struct tcp_sock));
+  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  /* The socket may be gone and its memory in use by another one. */
+  if (cookie_of(sk) != c->cookie) return;
+  __u32 segments = tp->segs_in + tp->segs_out;
+  if (segments == c->reported_segments && !idle_updates) return;
+  if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
+    c->reported_segments = segments;
+  else
+    count(SF_COUNT_DROPPED_EVENTS);
+}
+
+static __always_inline void look_at(struct connection *c, struct sf_look *ask) {
+  if (!c->sk || is_attempt(c)) return;
+  ask->live++;
+  if (ask->report && c->flags & SF_FLAG_ESTABLISHED) report_if_moved(c);
+}
+
 /* TCP life cycle. MPTCP's own sockets pass here too, with another protocol: its subflows are the connections. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
@@ -223,33 +242,29 @@ int existing(struct bpf_iter__task_file *ctx) {
 }
 
 /*
- * Live connections that moved since the last time, once an interval, through the ring: writing records to the sequence
- * file would start the walk of a hash bucket anew at each read. Runs over both levels of the table.
+ * Looks at a stretch of the connection table: counts what lives and, for a snapshot, reports what moved since the last
+ * one, through the ring. Called by user space, stretch by stretch, so that the CPU is free in between. An iterator would
+ * take ten times as long for each slot.
  */
-SEC("iter/bpf_map_elem")
-int snapshot(struct bpf_iter__bpf_map_elem *ctx) {
-  struct connection *c = ctx->value;
-  if (!c || !c->sk || !(c->flags & SF_FLAG_ESTABLISHED)) return 0;
-  struct tcp_sock *tp = bpf_rdonly_cast((void *)c->sk, bpf_core_type_id_kernel(struct tcp_sock));
-  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  /* The socket may be gone and its memory in use by another one. */
-  if (cookie_of(sk) != c->cookie) return 0;
-  __u32 segments = tp->segs_in + tp->segs_out;
-  if (segments == c->reported_segments && !idle_updates) return 0;
-  if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
-    c->reported_segments = segments;
-  else
-    count(SF_COUNT_DROPPED_EVENTS);
+static long look(__u32 index, struct sf_look *ask) {
+  __u32 slot = ask->first + index;
+  struct connection *c = bpf_map_lookup_elem(&slots, &slot);
+  if (c) look_at(c, ask);
   return 0;
 }
 
-__u64 live = 0;
+static long look_overflow(void *map, __u64 *key, struct connection *c, struct sf_look *ask) {
+  look_at(c, ask);
+  return 0;
+}
 
-/* How many connections live, by looking: no counter of events is trusted for this. User space sets live to 0 before. */
-SEC("iter/bpf_map_elem")
-int count_live(struct bpf_iter__bpf_map_elem *ctx) {
-  struct connection *c = ctx->value;
-  if (c && c->sk && !is_attempt(c)) live++;
+SEC("syscall")
+int look_at_table(struct sf_look *ask) {
+  /* The context may not be handed on: a copy. */
+  struct sf_look copy = {.first = ask->first, .count = ask->count, .report = ask->report};
+  bpf_loop(copy.count, look, &copy, 0);
+  if (copy.first == 0 && overflowed) bpf_for_each_map_elem(&overflow, look_overflow, &copy, 0);
+  ask->live = copy.live;
   return 0;
 }
 

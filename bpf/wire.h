@@ -150,6 +150,14 @@ struct sf_process {
   char data[SF_PROCESS_DATA];
 };
 
+/* What user space asks of look_at_table, and its answer. */
+struct sf_look {
+  __u32 first; /* slot; the stretch that begins with 0 has the overflow, too */
+  __u32 count;
+  __u32 report; /* 1: send update records */
+  __u32 live;   /* answer: connections in this stretch */
+};
+
 #ifndef __bpf__
 #ifdef __cplusplus
 #define SF_ASSERT(what) static_assert(what, #what)

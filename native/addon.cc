@@ -116,10 +116,16 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // The counters, and behind them the number of live connections.
   Napi::Value Counts(const Napi::CallbackInfo &info) {
-    if (agent_) sf_counts(agent_, counts_, &counts_[SF_COUNT_MAX]);
+    ReadCounts();
     auto result = Napi::Float64Array::New(info.Env(), SF_COUNT_MAX + 1);
     for (int i = 0; i <= SF_COUNT_MAX; i++) result[i] = static_cast<double>(counts_[i]);
     return result;
+  }
+
+  void ReadCounts() {
+    if (!agent_) return;
+    sf_counts(agent_, counts_);
+    sf_live(agent_, &counts_[SF_COUNT_MAX]);
   }
 
   // Idempotent. onEnd is called when the last batch was delivered; a capture that never started has none.
@@ -134,7 +140,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   // Keeps the last counts: the summary line is written after the end.
   void CloseAgent() {
     if (!agent_) return;
-    sf_counts(agent_, counts_, &counts_[SF_COUNT_MAX]);
+    ReadCounts();
     sf_close(agent_);
     agent_ = nullptr;
   }

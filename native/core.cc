@@ -27,9 +27,6 @@ struct sf_agent {
   struct ring_buffer *ring = nullptr;
   struct bpf_link *cgroup_hooks[4] = {};
   Routes routes;
-  // Iterators, each over the slots and over the overflow.
-  struct bpf_link *snapshots[2] = {};
-  struct bpf_link *counters[2] = {};
   struct sf_features features = {};
   // The batch that sf_read is filling.
   char *at = nullptr;
@@ -162,6 +159,13 @@ int tracepoint_arguments(const char *name) {
   return result;
 }
 
+bool has_function(const char *name) {
+  struct btf *kernel = btf__load_vmlinux_btf();
+  bool result = kernel && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  return result;
+}
+
 // Since 6.10 the tracepoint tells why a reset is sent.
 bool reset_has_reason() { return tracepoint_arguments("tcp_send_reset") >= 4; }
 
@@ -192,22 +196,24 @@ void attach_cgroup_hooks(struct sf_agent *agent) {
   agent->features.whole_host = whole_host;
 }
 
-struct bpf_link *attach_iterator(struct bpf_program *program, struct bpf_map *map) {
-  union bpf_iter_link_info info = {};
-  info.map.map_fd = bpf_map__fd(map);
-  DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-  return bpf_program__attach_iter(program, &options);
-}
-
-// Over both levels of the connection table.
-void attach_iterators(struct bpf_link *links[2], struct sf_agent *agent, struct bpf_program *program) {
-  links[0] = attach_iterator(program, agent->skeleton->maps.slots);
-  links[1] = attach_iterator(program, agent->skeleton->maps.overflow);
-}
-
 void destroy(struct bpf_link *&link) {
   bpf_link__destroy(link);
   link = nullptr;
+}
+
+// Stretch by stretch: a program is not preempted on some kernels.
+int look_at_table(struct sf_agent *agent, bool report, uint64_t *live) {
+  constexpr uint32_t stretch = 4096;
+  int program = bpf_program__fd(agent->skeleton->progs.look_at_table);
+  if (program < 0) return -ENOTSUP;
+  *live = 0;
+  for (uint32_t first = 0; first < agent->options.max_connections; first += stretch) {
+    struct sf_look ask = {.first = first, .count = stretch, .report = report, .live = 0};
+    DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
+    if (bpf_prog_test_run_opts(program, &options)) return -errno;
+    *live += ask.live;
+  }
+  return 0;
 }
 
 int walk(struct bpf_link *link) {
@@ -238,6 +244,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.reset_sent, options->resets);
   bpf_program__set_autoload(skeleton->progs.reset_received, options->resets);
   bpf_program__set_autoload(skeleton->progs.existing, options->existing);
+  // Since 6.2, with bpf_rdonly_cast.
+  bool snapshot = has_function("bpf_rdonly_cast");
+  bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot);
   bool use_calls = has_use_calls();
   bpf_program__set_autoload(skeleton->progs.sent, use_calls);
   bpf_program__set_autoload(skeleton->progs.received_call, use_calls);
@@ -255,6 +264,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   auto *agent = new sf_agent;
   agent->options = *options;
   agent->features.use_calls = use_calls;
+  agent->features.snapshot = snapshot;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take, agent, nullptr);
   if (!agent->ring) {
@@ -285,9 +295,6 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
       code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
   }
   if (!code) attach_cgroup_hooks(agent);
-  if (!code) attach_iterators(agent->snapshots, agent, programs.snapshot);
-  if (!code) attach_iterators(agent->counters, agent, programs.count_live);
-  agent->features.snapshot = agent->snapshots[0] && agent->snapshots[1];
   // Last: from here on connections are followed, and all that tells their owners is in place.
   if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
   return code;
@@ -314,13 +321,11 @@ extern "C" int sf_find_existing(struct sf_agent *agent) {
 
 extern "C" int sf_snapshot(struct sf_agent *agent) {
   if (!agent->features.snapshot) return -ENOTSUP;
-  int code = 0;
-  for (auto *link : agent->snapshots)
-    if (int failed = walk(link)) code = failed;
-  return code;
+  uint64_t live = 0;
+  return look_at_table(agent, true, &live);
 }
 
-extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], uint64_t *live) {
+extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {
   int cpus = libbpf_num_possible_cpus();
   if (cpus < 0) return cpus;
   std::vector<uint64_t> all(static_cast<size_t>(cpus) * SF_COUNT_MAX);
@@ -330,10 +335,6 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], 
     values[i] = 0;
     for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
   }
-  agent->skeleton->bss->live = 0;
-  for (auto *link : agent->counters)
-    if (int code = link ? walk(link) : -ENOENT) return code;
-  *live = agent->skeleton->bss->live;
   return 0;
 }
 
@@ -351,11 +352,12 @@ extern "C" int sf_reset_reasons(void (*name)(void *context, uint32_t number, con
   return 0;
 }
 
+extern "C" int sf_live(struct sf_agent *agent, uint64_t *live) { return look_at_table(agent, false, live); }
+
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {
   for (auto *&link : agent->cgroup_hooks) destroy(link);
-  for (auto *&link : agent->snapshots) destroy(link);
   sockflow_bpf__detach(agent->skeleton);
 }
 
@@ -363,7 +365,6 @@ extern "C" void sf_detach(struct sf_agent *agent) {
 extern "C" void sf_close(struct sf_agent *agent) {
   if (!agent) return;
   sf_detach(agent);
-  for (auto *&link : agent->counters) destroy(link);
   ring_buffer__free(agent->ring);
   sockflow_bpf__destroy(agent->skeleton);
   delete agent;

@@ -61,8 +61,11 @@ long sf_read(struct sf_agent *agent, void *buffer, size_t size);
 /* Puts an update record of each connection that moved since the last time into the ring. -ENOTSUP below Linux 6.2. */
 int sf_snapshot(struct sf_agent *agent);
 
-/* Sums over all CPUs, and how many connections are in the table now. */
-int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX], uint64_t *live);
+/* Sums over all CPUs. */
+int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);
+
+/* How many connections are in the table, by looking at it. -ENOTSUP below Linux 6.2. */
+int sf_live(struct sf_agent *agent, uint64_t *live);
 
 /* No new records after this; what is in the ring can still be read. */
 void sf_detach(struct sf_agent *agent);
