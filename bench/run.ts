@@ -84,6 +84,10 @@ async function measureBpf(entries: readonly Entry[], load: Load): Promise<void> 
   }
 }
 
+process.setMaxListeners(0); // one for each scratch directory
+// So that what exit removes goes away after Ctrl-C, too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 const wantedLoads = chosen(loads, values.loads);
 const all = [undefined, ...chosen(subjects, values.only)].map(entryOf);
 const present = all.filter(({ findings }) => findings.note === '');

@@ -38,8 +38,11 @@ export interface Subject {
 
 const PATIENCE = 20_000;
 
+/** Removed at the latest when the bench ends, however it does. */
 function scratch(): string {
-  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sockflow-bench-'));
+  const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sockflow-bench-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
 function occurrences(file: string, pattern: RegExp): number {
