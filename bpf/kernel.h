@@ -17,8 +17,6 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
-#define SOL_SOCKET 1
-#define SO_ERROR 4
 #define PF_KTHREAD 0x00200000
 #define SOCK_DONE_BIT 2 /* sk_flags: the peer's FIN was received */
 
@@ -84,8 +82,15 @@ struct sock_common {
   };
 };
 
+struct sk_buff;
+struct sk_buff_head {
+  struct sk_buff *next;
+  __u32 qlen;
+};
+
 struct sock {
   struct sock_common __sk_common;
+  struct sk_buff_head sk_error_queue;
   int sk_err;
   __u16 sk_protocol;
   __u8 sk_shutdown;
@@ -234,6 +239,14 @@ struct tcp_skb_cb {
 };
 struct sk_buff {
   char cb[48]; /* TCP's own: a tcp_skb_cb */
+};
+
+struct sock_extended_err {
+  __u32 ee_errno;
+};
+/* In cb of a buffer of the error queue. */
+struct sock_exterr_skb {
+  struct sock_extended_err ee;
 };
 
 struct socket {

@@ -18,6 +18,7 @@ struct listener_key {
 };
 
 struct listener {
+  __u64 sk; /* the first one */
   __u32 pid;
   __u32 process;
   __u32 sockets; /* more than one with SO_REUSEPORT */
@@ -47,11 +48,12 @@ static __always_inline void listener_begin(const struct sock *sk, __u32 pid, __u
   listener_address(&key, sk);
   struct listener *other = bpf_map_lookup_elem(&listeners, &key);
   if (other) {
+    if (other->sk == (__u64)sk) return; /* found at start, open in another process as well */
     __sync_fetch_and_add(&other->sockets, 1);
     if (other->process != process) other->several = 1;
     return;
   }
-  struct listener fresh = {.pid = pid, .process = process, .sockets = 1};
+  struct listener fresh = {.sk = (__u64)sk, .pid = pid, .process = process, .sockets = 1};
   if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) count(SF_COUNT_DROPPED_LISTENERS);
 }
 

@@ -68,9 +68,21 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
   opened(tp, &c);
 }
 
+/*
+ * An ICMP error that came while connect() still held the socket leaves it in SYN_SENT, and the socket forgets it when the
+ * program asks (SO_ERROR): closed then, it would look as if the program had given up by itself. The message is still there.
+ */
+static __always_inline void remember_unread_error(struct sock *sk, struct connection *c) {
+  if (sk->sk_err || !sk->sk_error_queue.qlen) return;
+  struct sk_buff *message = BPF_CORE_READ(sk, sk_error_queue.next);
+  struct sock_exterr_skb *error = (void *)message + bpf_core_field_offset(struct sk_buff, cb);
+  c->error = BPF_CORE_READ(error, ee.ee_errno);
+}
+
 static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int oldstate) {
   struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
+  if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
   bool sent = emit(tp, c, SF_EVENT_END, oldstate);
   if (emit_resets) remember_dropped(c);
   if (connection_forget(c)) count(sent ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
@@ -138,10 +150,10 @@ int BPF_PROG(sent, struct sock *sk) {
   return 0;
 }
 
-/* First use by receiving, also when nothing was there: an end of file, or EAGAIN. */
+/* First use by receiving nothing: an end of file, or EAGAIN. The next hook sees what brought data. */
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(received_call, struct sock *sk) {
-  if (is_tcp(sk)) owner_by_use(sk);
+int BPF_PROG(received_nothing, struct sock *sk, int result) {
+  if (result <= 0 && is_tcp(sk)) owner_by_use(sk);
   return 0;
 }
 
@@ -210,22 +222,6 @@ SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, struct sock *sk) {
   reset_event(sk, SF_EVENT_RESET_RECEIVED, 0);
   return 0;
-}
-
-/*
- * A program asks how its connect went (SO_ERROR), which makes the socket forget. An ICMP error that came while connect
- * still held the socket leaves it in SYN_SENT: closed then, it would look as if the program had given up by itself.
- */
-SEC("cgroup/getsockopt")
-int asked(struct bpf_sockopt *ctx) {
-  if (ctx->level != SOL_SOCKET || ctx->optname != SO_ERROR || !ctx->sk || ctx->sk->state != TCP_SYN_SENT) return 1;
-  int *error = ctx->optval;
-  if ((void *)(error + 1) > ctx->optval_end) return 1;
-  struct bpf_sock *known = ctx->sk;
-  struct sock *sk = as_number(&known);
-  struct connection *c = connection_get(sk, BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
-  if (c && *error) c->error = *error;
-  return 1;
 }
 
 /* What is older than the agent: once, at start. */

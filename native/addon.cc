@@ -168,6 +168,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // Reader thread, as all below.
   void ReadLoop() {
+    pthread_setname_np(pthread_self(), "sockflow-reader");
     std::unique_ptr<Batch> waiting;  // JavaScript had no room for it
     while (!stopping_) {
       if (snapshot_wanted_.exchange(false)) sf_snapshot(agent_);

@@ -25,7 +25,7 @@ struct sf_agent {
   struct sf_options options = {};
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
-  struct bpf_link *cgroup_hooks[4] = {};
+  struct bpf_link *cgroup_hooks[3] = {};
   Routes routes;
   struct sf_features features = {};
   // The batch that sf_read is filling.
@@ -185,9 +185,9 @@ void attach_cgroup_hooks(struct sf_agent *agent) {
   if (root < 0) return;
   auto &programs = agent->skeleton->progs;
   // Released before connecting: a note that is made must find who takes it away.
-  struct bpf_program *all[] = {programs.released, programs.asked, programs.connecting4, programs.connecting6};
+  struct bpf_program *all[] = {programs.released, programs.connecting4, programs.connecting6};
   bool attached = true;
-  for (int i = 0; i < 4 && attached; i++) {
+  for (int i = 0; i < 3 && attached; i++) {
     agent->cgroup_hooks[i] = bpf_program__attach_cgroup(all[i], root);
     attached = agent->cgroup_hooks[i] != nullptr;
   }
@@ -249,7 +249,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot);
   bool use_calls = has_use_calls();
   bpf_program__set_autoload(skeleton->progs.sent, use_calls);
-  bpf_program__set_autoload(skeleton->progs.received_call, use_calls);
+  bpf_program__set_autoload(skeleton->progs.received_nothing, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
@@ -284,7 +284,8 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   if (agent->features.use_calls) {
     code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
     if (!code)
-      code = attach_program(programs.received_call, "attach sock_recv_length", error, words, &links.received_call);
+      code =
+          attach_program(programs.received_nothing, "attach sock_recv_length", error, words, &links.received_nothing);
   }
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
   if (!code && agent->options.retransmits)
