@@ -63,6 +63,7 @@ function cause(title: string, scenario: Scenario, families: readonly ('IPv4' | '
   for (const family of families)
     test.serial(families.length > 1 ? `${title} (${family})` : title, async (t) => {
       const lab = await createLab(t, namespace);
+      t.teardown(() => lab.reset());
       await expectEnds(t, lab, await scenario(lab, family === 'IPv4' ? '127.0.0.1' : '::1', t));
     });
 }

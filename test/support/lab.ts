@@ -1,7 +1,8 @@
-/** Two obedient processes in a network namespace that forgets each test: what most tests of one event need. */
+/** Two obedient processes in a network namespace: what most tests of one event need. */
 import type { ExecutionContext } from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, within } from './agent.ts';
-import type { Namespace } from './netns.ts';
+import { type Namespace, withNamespace } from './netns.ts';
+import { settled } from './processes.ts';
 import { named, Sockets } from './sockets.ts';
 
 export interface Lab {
@@ -14,6 +15,10 @@ export interface Lab {
   /** No segment arrives any more, until `pass`. The sender does not know. */
   drop(match?: string): Promise<void>;
   pass(): Promise<void>;
+  /** Ends the two processes. */
+  end(): Promise<void>;
+  /** The same, and the namespace has forgotten what was done in it. */
+  reset(): Promise<void>;
 }
 
 /** Runs shell lines inside. npm's directory of programs is in the tests' PATH, and has an nft that is no packet filter. */
@@ -34,10 +39,9 @@ export async function createLab(t: ExecutionContext, namespace: Namespace): Prom
   const client = Sockets.start(namespace, clientFile);
   const server = Sockets.start(namespace, serverFile);
   const sh = (lines: string) => shell(namespace, lines);
-  t.teardown(async () => {
+  const end = async () => {
     await Promise.all([client.kill(), server.kill()]);
-    await sh(RESET);
-  });
+  };
   return {
     namespace,
     clientFile,
@@ -53,7 +57,43 @@ nft add rule inet lab in ${match} meta l4proto tcp drop`);
     pass: async () => {
       await sh('nft delete table inet lab');
     },
+    end,
+    reset: async () => {
+      await end();
+      await sh(RESET);
+    },
   };
+}
+
+export async function withLab(t: ExecutionContext, body: (lab: Lab) => Promise<void>): Promise<void> {
+  await withNamespace(async (namespace) => {
+    const lab = await createLab(t, namespace);
+    try {
+      await body(lab);
+    } finally {
+      await lab.end();
+    }
+  });
+}
+
+/** Waits until no TCP socket but those in TIME_WAIT is left; what is left after a while. */
+export function allEnded(namespace: Namespace): Promise<string> {
+  return settled(
+    () => shell(namespace, 'ss -Htan exclude time-wait'),
+    (left) => left === '',
+  );
+}
+
+/** Options of an agent that watches this namespace only: what else the host does is no load for it, either. */
+export function watching(namespace: Namespace, ...more: string[]): string[] {
+  return ['--format', 'json', '--network-namespace', `${namespace.inode}`, ...more];
+}
+
+/** Records of one end of the connection to a port. */
+export function ofEnd(records: readonly JsonRecord[], role: 'client' | 'server', port: number): JsonRecord[] {
+  return records.filter(
+    (record) => attribute(record, 'sockflow.connection.role') === role && attribute(record, 'server.port') === port,
+  );
 }
 
 /** `client close fin_local -`: role, event, reason and error of an end. */

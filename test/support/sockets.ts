@@ -30,6 +30,7 @@ type Word = string | number;
 
 /** poll's events. */
 export const READABLE = 1;
+export const WRITABLE = 4;
 
 export class Sockets {
   readonly pid: number;

@@ -1,0 +1,136 @@
+/** Losses that are forced: each is in the books once, under its own reason, and the agent is as good as new afterwards. */
+import test, { type ExecutionContext } from 'ava';
+import { type Agent, attribute, ends, type JsonRecord, withAgent } from '../support/agent.ts';
+import { exchange } from '../support/exchange.ts';
+import { faults } from '../support/expected.ts';
+import { difference, readCounters } from '../support/kernel-counters.ts';
+import { allEnded, watching, withLab } from '../support/lab.ts';
+import { type Namespace, withNamespace } from '../support/netns.ts';
+import { books } from '../support/summary.ts';
+import { runClient, startServer } from '../support/workload.ts';
+
+const TINY = ['--ring-size', '64KiB'];
+const ENDS = ['--events', 'close,failed'];
+
+/** Six thousand connections; how many ends the kernel saw. */
+async function storm(namespace: Namespace): Promise<number> {
+  const before = await readCounters(namespace);
+  const server = await startServer(namespace, { mode: 'threads' });
+  const clients = Array.from({ length: 4 }, () => runClient(namespace, { port: server.port, connections: 1500 }));
+  await Promise.all(clients);
+  await server.stop();
+  const kernel = difference(before, await readCounters(namespace));
+  return (kernel['Tcp.ActiveOpens'] ?? 0) + (kernel['Tcp.PassiveOpens'] ?? 0);
+}
+
+/** After the loss: as many exact records as there are ends. Returns their number. */
+async function worksNormally(t: ExecutionContext, agent: Agent, namespace: Namespace): Promise<number> {
+  const before = agent.records().length;
+  const { wanted, server } = await exchange(t, namespace, { connections: 101 });
+  const fresh = (records: readonly JsonRecord[]) =>
+    ends(records.slice(before)).filter((record) => attribute(record, 'server.port') === server.port);
+  await agent.waitFor('the ends after the loss', (records) => fresh(records).length >= wanted.length);
+  t.deepEqual(faults(fresh(agent.records()), wanted), []);
+  return wanted.length;
+}
+
+interface Losses {
+  ended: number;
+  summary: string;
+  records: readonly JsonRecord[];
+}
+
+/** All that ended is either a record or a loss of the ring. */
+function onlyTheRingLost(t: ExecutionContext, { ended, summary, records }: Losses): number {
+  const { opened, closed, live, lost } = books(summary);
+  const ring = lost['kernel ring_full'] ?? 0;
+  t.log(summary);
+  t.deepEqual(lost, ring > 0 ? { 'kernel ring_full': ring } : {});
+  t.is(opened, ended);
+  t.is(live, 0);
+  t.is(opened, closed + ring);
+  t.is(ends(records).length, closed);
+  return ring;
+}
+
+test.serial('a ring that is far too small for a storm: each end is a record or a counted loss', async (t) => {
+  await withNamespace(async (namespace) => {
+    await withAgent(watching(namespace, ...ENDS, ...TINY), async (agent) => {
+      const ended = (await storm(namespace)) + (await worksNormally(t, agent, namespace));
+      const { records, summary } = await agent.stop();
+      onlyTheRingLost(t, { ended, summary, records });
+    });
+  });
+});
+
+test.serial('an agent that stands still during a storm: what the ring could not hold is counted', async (t) => {
+  await withNamespace(async (namespace) => {
+    await withAgent(watching(namespace, ...ENDS, ...TINY), async (agent) => {
+      process.kill(agent.pid, 'SIGSTOP');
+      let ended = await storm(namespace);
+      process.kill(agent.pid, 'SIGCONT');
+      // The ring is read, or else what comes next would be lost with the storm.
+      await agent.waitFor('a record', (records) => records.length > 0);
+      ended += await worksNormally(t, agent, namespace);
+      const { records, summary } = await agent.stop();
+      t.true(onlyTheRingLost(t, { ended, summary, records }) > 10_000);
+    });
+  });
+});
+
+test.serial('connections whose open record was lost show up in the next update, with their owner', async (t) => {
+  await withLab(t, async ({ namespace, client, server, clientFile, serverFile }) => {
+    const live = 1000;
+    const events = ['--events', 'open,update,close', '--interval', '1s'];
+    await withAgent(watching(namespace, ...events, '--ring-size', '512KiB'), async (agent) => {
+      const listener = await server.listen('127.0.0.1', 4096);
+      process.kill(agent.pid, 'SIGSTOP');
+      for (let i = 0; i < 2; i++) {
+        await client.do('connect-many', live, '127.0.0.1', listener.port);
+        await server.do('accept-many', listener.fd, live);
+      }
+      process.kill(agent.pid, 'SIGCONT');
+      const updated = () =>
+        new Map(
+          agent
+            .records()
+            .filter(({ event_name }) => event_name === 'sockflow.connection.update')
+            .map((record) => [
+              `${attribute(record, 'sockflow.connection.role')} ${attribute(record, 'client.port')}`,
+              attribute(record, 'process.executable.path'),
+            ]),
+        );
+      await agent.waitFor('an update of each', () => updated().size >= 4 * live);
+      const owners = [...updated()].map(([end, path]) => `${end.split(' ')[0]} ${path}`);
+      t.deepEqual(new Set(owners), new Set([`client ${clientFile}`, `server ${serverFile}`]));
+      const opens = agent.records().filter(({ event_name }) => event_name === 'sockflow.connection.open');
+      t.true(opens.length < 4 * live, 'the ring was too small for them');
+      const { opened, closed, live: left, lost } = books((await agent.stop()).summary);
+      t.deepEqual({ opened, closed, left, lost }, { opened: 4 * live, closed: 0, left: 4 * live, lost: {} });
+    });
+  });
+});
+
+test.serial('a table that is far too small: each connection is followed or a counted loss', async (t) => {
+  await withLab(t, async ({ namespace, client, server }) => {
+    const live = 3000;
+    await withAgent(watching(namespace, ...ENDS, '--max-connections', '1024'), async (agent) => {
+      const listener = await server.listen('127.0.0.1', 4096);
+      await client.do('connect-many', live, '127.0.0.1', listener.port);
+      await server.do('accept-many', listener.fd, live);
+      await Promise.all([client.kill(), server.kill()]);
+      t.is(await allEnded(namespace), '');
+      const ended = 2 * live + (await worksNormally(t, agent, namespace));
+      const { records, summary } = await agent.stop();
+      const { opened, closed, live: left, lost } = books(summary);
+      const table = lost['kernel table_full'] ?? 0;
+      t.log(summary);
+      t.deepEqual(lost, { 'kernel table_full': table });
+      t.true(table > 0);
+      t.is(opened, ended);
+      t.is(left, 0);
+      t.is(opened, closed + table);
+      t.is(ends(records).length, closed);
+    });
+  });
+});
