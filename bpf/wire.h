@@ -75,7 +75,7 @@ struct sf_connection {
   __u64 time_ns;
   __u64 start_ns;
   __u64 cookie;
-  __u64 id;
+  __u64 id;               /* in user space the most significant byte first, as mptcp_id: that is how it is written */
   __u8 local_address[16]; /* network order; IPv4 in the first four bytes */
   __u8 peer_address[16];
   __u16 local_port; /* host order */

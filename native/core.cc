@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -107,7 +108,7 @@ void measure_jiffy(struct sf_agent *agent) {
   agent->jiffy_ms = nearest ? 1000 / nearest : 0;
 }
 
-// Boot time to UNIX time, jiffies to milliseconds.
+// Boot time to UNIX time, jiffies to milliseconds, ids to the order of their digits.
 void to_common_units(struct sf_agent *agent, void *record) {
   if (*static_cast<uint8_t *>(record) != SF_KIND_CONNECTION) {
     static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
@@ -117,6 +118,8 @@ void to_common_units(struct sf_agent *agent, void *record) {
   if (connection->flags & SF_FLAG_ATTEMPT)
     connection->error =
         agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
+  connection->id = htobe64(connection->id);
+  connection->mptcp_id = htobe64(connection->mptcp_id);
   connection->time_ns += agent->unix_minus_boot;
   connection->start_ns += agent->unix_minus_boot;
   connection->busy_ms *= agent->jiffy_ms;

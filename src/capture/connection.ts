@@ -5,6 +5,7 @@ import { sfConnection as at, sfAttribution, sfDetails, sfEvent, sfFlag, sfRole }
 
 /** The batch under each width that its fields have; offsets are divided by the width. */
 export interface Views {
+  readonly bytes: Buffer;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
@@ -39,9 +40,6 @@ const states = [
   'new_syn_recv',
 ] as const;
 
-/** Byte pairs as hexadecimal text: four look-ups make a 64-bit id. */
-const hex16 = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
-
 /** `o`: where the record begins in the batch, a multiple of 8. */
 export function decodeConnection(
   v: Views,
@@ -53,6 +51,8 @@ export function decodeConnection(
   const u16 = (field: number): number => v.u16[(o + field) >> 1] as number;
   const u32 = (field: number): number => v.u32[(o + field) >> 2] as number;
   const u64 = (field: number): bigint => v.u64[(o + field) >> 3] as bigint;
+  // One flat string: pieces put together would be flattened again by each writer.
+  const hex64 = (field: number): string => v.bytes.toString('hex', o + field, o + field + 8);
   const size = (field: number): number => u32(field) + u32(field + 4) * 4_294_967_296;
 
   const flags = u8(at.flags);
@@ -62,7 +62,7 @@ export function decodeConnection(
     event,
     time: u64(at.timeNs),
     startTime: u64(at.startNs),
-    id: hex64(u32(at.id + 4), u32(at.id)),
+    id: hex64(at.id),
     cookie: u64(at.cookie),
     transport: 'tcp',
     networkType: ipv4 ? 'ipv4' : 'ipv6',
@@ -95,7 +95,7 @@ export function decodeConnection(
     busyTime: u32(at.busyMs) / 1000,
     receiveWindowLimitedTime: u32(at.receiveWindowLimitedMs) / 1000,
     sendBufferLimitedTime: u32(at.sendBufferLimitedMs) / 1000,
-    mptcpId: u32(at.mptcpId) || u32(at.mptcpId + 4) ? hex64(u32(at.mptcpId + 4), u32(at.mptcpId)) : undefined,
+    mptcpId: u32(at.mptcpId) || u32(at.mptcpId + 4) ? hex64(at.mptcpId) : undefined,
     details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
     retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
     reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), resetReasons) : undefined,
@@ -132,10 +132,6 @@ function decodeDetails(v: Views, o: number): TcpDetails {
 /** Microseconds to seconds; 0 means never measured. */
 function seconds(microseconds: number): number | undefined {
   return microseconds === 0 ? undefined : microseconds / 1e6;
-}
-
-function hex64(high: number, low: number): string {
-  return `${hex16[high >>> 16]}${hex16[high & 0xffff]}${hex16[low >>> 16]}${hex16[low & 0xffff]}`;
 }
 
 function byValue<Name extends string>(values: Readonly<Record<Name, number>>): Name[] {

@@ -71,6 +71,7 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
 
 function viewsOf(batch: ArrayBuffer): Views {
   return {
+    bytes: Buffer.from(batch),
     u8: new Uint8Array(batch),
     u16: new Uint16Array(batch, 0, batch.byteLength >> 1),
     u32: new Uint32Array(batch, 0, batch.byteLength >> 2),

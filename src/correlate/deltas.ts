@@ -13,7 +13,9 @@ export function createDeltas(): (record: ConnectionRecord) => void {
 
   return (record) => {
     if (record.event !== 'update' && !record.end) return;
-    const before = record.baseline ? totals(record) : (reported.get(record.cookie) ?? nothing);
+    // Most hosts have few connections that live through an update: then there is nothing to look up.
+    const known = reported.size === 0 ? undefined : reported.get(record.cookie);
+    const before = record.baseline ? totals(record) : (known ?? nothing);
     record.deltas = {
       sentBytes: record.sentBytes - before.sentBytes,
       receivedBytes: record.receivedBytes - before.receivedBytes,

@@ -55,7 +55,7 @@ function put(view: DataView, name: Field, value: number | bigint | readonly numb
     return;
   }
   const width = widths[name] ?? 4;
-  if (width === 8) view.setBigUint64(offset, BigInt(value as number), true);
+  if (width === 8) view.setBigUint64(offset, BigInt(value as number), name !== 'id' && name !== 'mptcpId');
   else if (width === 4) view.setUint32(offset, Number(value), true);
   else if (width === 2) view.setUint16(offset, Number(value), true);
   else view.setUint8(offset, Number(value));

@@ -64,7 +64,8 @@ export class ConnectionMetrics {
 
   #end(record: ConnectionRecord): void {
     const series = this.#table.find(record);
-    const live = this.#live.get(record.cookie);
+    // Looking up a bigint costs as much as all else here.
+    const live = this.#live.size === 0 ? undefined : this.#live.get(record.cookie);
     const home = live?.home ?? series;
     if (live) {
       this.#live.delete(record.cookie);
