@@ -76,10 +76,10 @@ export async function withLab(t: ExecutionContext, body: (lab: Lab) => Promise<v
   });
 }
 
-/** Waits until no TCP socket but those in TIME_WAIT is left; what is left after a while. */
+/** Waits until no connection but those in TIME_WAIT is left; what is left after a while. */
 export function allEnded(namespace: Namespace): Promise<string> {
   return settled(
-    () => shell(namespace, 'ss -Htan exclude time-wait'),
+    () => shell(namespace, 'ss -Htan exclude time-wait exclude listening'),
     (left) => left === '',
   );
 }
