@@ -210,7 +210,7 @@ int look_at_table(struct sf_agent *agent, bool report, uint64_t *live) {
   int program = bpf_program__fd(agent->skeleton->progs.look_at_table);
   if (program < 0) return -ENOTSUP;
   *live = 0;
-  for (uint32_t first = 0; first < agent->options.max_connections; first += stretch) {
+  for (uint32_t first = 0; first < bpf_map__max_entries(agent->skeleton->maps.slots); first += stretch) {
     struct sf_look ask = {.first = first, .count = stretch, .report = report, .live = 0};
     DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
     if (bpf_prog_test_run_opts(program, &options)) return -errno;
@@ -254,9 +254,11 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.sent, use_calls);
   bpf_program__set_autoload(skeleton->progs.received_nothing, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
-  bpf_map__set_max_entries(skeleton->maps.slots, options->max_connections);
+  uint32_t slots = 1;
+  while (slots < options->max_connections) slots *= 2;
+  bpf_map__set_max_entries(skeleton->maps.slots, slots);
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
-  skeleton->rodata->slot_mask = options->max_connections - 1;
+  skeleton->rodata->slot_mask = slots - 1;
 
   int code = load_undisturbed(skeleton);
   if (code) {

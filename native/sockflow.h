@@ -23,7 +23,7 @@ extern "C" {
 
 struct sf_options {
   uint32_t ring_bytes;      /* power of two, a multiple of the page size */
-  uint32_t max_connections; /* a power of two */
+  uint32_t max_connections; /* at least so many can be followed at once */
   uint8_t emit_open;        /* 1: send a record when a connection is established, too */
   uint8_t retransmits;      /* 1: send a record of each retransmitted segment */
   uint8_t resets;           /* 1: send a record of each reset */

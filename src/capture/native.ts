@@ -21,7 +21,7 @@ export interface Features {
 export interface CaptureOptions {
   /** Bytes, a power of two. */
   readonly ringBytes: number;
-  /** A power of two. */
+  /** At least so many can be followed at once. */
   readonly maxConnections: number;
   /** Send a record when a connection is established, too. */
   readonly emitOpen: boolean;

@@ -3,6 +3,8 @@
 export const notBuiltOptions: readonly string[] = [
   'udp',
   'u',
+  'docker',
+  'd',
   'zmq',
   'z',
   'traces',

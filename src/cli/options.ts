@@ -75,7 +75,6 @@ export const table = {
   verbose: define(output, flag, 'Every field of a record, in a block below its line', { aliases: ['v'] }).default(
     'false',
   ),
-  docker: define(output, flag, 'Names of containers and pods', { aliases: ['d'], negatable: true }).default('true'),
   tcpDetails: define(
     output,
     flag,
@@ -110,7 +109,7 @@ export const table = {
   queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server').default('64MiB'),
   ringSize: define(advanced, ringSize, 'Memory between the kernel and the agent').default('16MiB'),
   maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(
-    '262144',
+    '131072',
   ),
 };
 

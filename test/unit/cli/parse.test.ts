@@ -22,7 +22,7 @@ const refuses = test.macro({
 
 test('without arguments: text, everything on that needs nothing', (t) => {
   const options = parse('');
-  t.like(options, { format: 'text', logs: false, metrics: false, docker: true, snapshot: true, tcp: false });
+  t.like(options, { format: 'text', logs: false, metrics: false, snapshot: true, tcp: false });
   t.like(options, { shutdownTimeout: 10_000, interval: 10_000, queueSize: 64 * 2 ** 20, logLevel: 'info' });
   t.is(options.duration, undefined);
 });
@@ -37,8 +37,8 @@ test("the ancestor's long names hold", (t) => {
 });
 
 test('what is said last counts', (t) => {
-  t.is(parse('--docker --no-docker').docker, false);
-  t.is(parse('--no-docker -d').docker, true);
+  t.is(parse('--metrics --no-metrics --otlp-endpoint http://x').metrics, false);
+  t.is(parse('--no-snapshot --snapshot').snapshot, true);
   t.is(parse('--duration 1s --duration=2s').duration, 2000);
   t.is(parse('-t --tcp=false').tcp, false);
 });
@@ -89,13 +89,13 @@ test('a flag wins over SOCKFLOW_*, that over OTEL_*, that over the default', (t)
 test('every kind of option has a variable', (t) => {
   const options = parse('', {
     SOCKFLOW_CLOSE: '1',
-    SOCKFLOW_DOCKER: 'false',
+    SOCKFLOW_SNAPSHOT: 'false',
     SOCKFLOW_EVENTS: 'open, close',
     SOCKFLOW_ATTRIBUTE: 'a=1,b=2',
     SOCKFLOW_FORMAT: 'json',
     SOCKFLOW_DURATION: '',
   });
-  t.like(options, { close: true, docker: false, format: 'json', duration: undefined });
+  t.like(options, { close: true, snapshot: false, format: 'json', duration: undefined });
   t.deepEqual(options.events, ['open', 'close']);
   t.deepEqual(options.attribute, { a: '1', b: '2' });
 });
@@ -127,7 +127,7 @@ test(refuses, 'tcp', '"tcp" is not expected; did you mean --tcp?');
 test(refuses, '-- -t', /^"-t" is not expected/);
 test(refuses, '-', /^"-" is not expected/);
 test(refuses, '--tcp=maybe', '--tcp expects no value, or =true or =false, not "maybe"');
-test(refuses, '--no-docker=true', '--no-docker takes no value, but "true" came');
+test(refuses, '--no-snapshot=true', '--no-snapshot takes no value, but "true" came');
 test(refuses, '--duration', '--duration expects a time such as 500ms, 10s, 5m or 1h; none came');
 test(refuses, '--duration --tcp', /^--duration expects a time .*; none came$/);
 test(refuses, '--duration -5s', /^--duration expects a time .*, not "-5s"$/);
