@@ -289,7 +289,10 @@ int main(int argc, char **argv) {
   (void)argv;
   struct rlimit files = {LIMIT, LIMIT};
   setrlimit(RLIMIT_NOFILE, &files);
-  if (argc > 1) answer(0);
+  if (argc > 1)
+    answer(0);
+  else
+    close_range(3, ~0U, 0);  // what was inherited by mistake would make the numbers of descriptors a guess
   while (read_line()) {
     split();
     if (!words[0] || !strcmp(words[0], "exit")) return 0;
