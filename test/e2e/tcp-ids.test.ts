@@ -7,7 +7,7 @@ import { type Counters, difference, readCounters } from '../support/kernel-count
 import { allEnded, createLab, type Lab, outcome, payload, shell, watching, withLab } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { settled } from '../support/processes.ts';
-import { connected, option, type Sockets } from '../support/sockets.ts';
+import { connected, option, READABLE, type Sockets, WRITABLE } from '../support/sockets.ts';
 import { books } from '../support/summary.ts';
 
 const CONNECTIONS = 211;
@@ -121,11 +121,11 @@ test.serial('of two that dial each other at once: both are clients of one connec
       await lab.client.errno('connect', one.fd, '127.0.0.1', other.port);
       await lab.server.errno('connect', other.fd, '127.0.0.1', one.port);
       await lab.pass(); // their SYNs come again, and cross
-      await lab.client.do('poll', one.fd, 4);
-      await lab.server.do('poll', other.fd, 4);
+      await lab.client.do('poll', one.fd, WRITABLE);
+      await lab.server.do('poll', other.fd, WRITABLE);
       await lab.client.do('send', one.fd, 5);
       await lab.client.do('close', one.fd);
-      await lab.server.do('poll', other.fd, 1);
+      await lab.server.do('poll', other.fd, READABLE);
       await lab.server.do('receive', other.fd, 6);
       await lab.server.do('close', other.fd);
     });
