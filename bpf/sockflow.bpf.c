@@ -137,8 +137,8 @@ int BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate) {
     if (newstate == TCP_SYN_RECV) return 0; /* simultaneous open: established comes next */
     if (c)
       client_established(tp, c);
-    else
-      server_established(sk, tp);
+    else if (oldstate == TCP_SYN_RECV)
+      server_established(sk, tp); /* from SYN_SENT it is a client that the table had no room for, counted already */
   }
   return 0;
 }
