@@ -4,7 +4,7 @@ import { type Agent, attribute, ends, type JsonRecord, withAgent } from '../supp
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
-import { watching, withLab } from '../support/lab.ts';
+import { allEnded, watching, withLab } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { books } from '../support/summary.ts';
 import { runClient, startServer } from '../support/workload.ts';
@@ -107,6 +107,30 @@ test.serial('connections whose open record was lost show up in the next update, 
       t.true(opens.length < 4 * live, 'the ring was too small for them');
       const { opened, closed, live: left, lost } = books((await agent.stop()).summary);
       t.deepEqual({ opened, closed, left, lost }, { opened: 4 * live, closed: 0, left: 4 * live, lost: {} });
+    });
+  });
+});
+
+test.serial('a table that is far too small: each connection is followed or a counted loss', async (t) => {
+  await withLab(t, async ({ namespace, client, server }) => {
+    const live = 3000;
+    await withAgent(watching(namespace, ...ENDS, '--max-connections', '1024'), async (agent) => {
+      const listener = await server.listen('127.0.0.1', 4096);
+      await client.do('connect-many', live, '127.0.0.1', listener.port);
+      await server.do('accept-many', listener.fd, live);
+      await Promise.all([client.kill(), server.kill()]);
+      t.is(await allEnded(namespace), '');
+      const ended = 2 * live + (await worksNormally(t, agent, namespace));
+      const { records, summary } = await agent.stop();
+      const { opened, closed, live: left, lost } = books(summary);
+      const table = lost['kernel table_full'] ?? 0;
+      t.log(summary);
+      t.deepEqual(lost, { 'kernel table_full': table });
+      t.true(table > 0);
+      t.is(opened, ended);
+      t.is(left, 0);
+      t.is(opened, closed + table);
+      t.is(ends(records).length, closed);
     });
   });
 });
