@@ -59,7 +59,7 @@ static __always_inline bool is_watched(struct sock *sk) {
 /* The note of this socket, if there is one, was a failure. */
 static __always_inline void attempt_failed(struct connection *c) {
   struct connection copy = *c;
-  if (connection_forget(c)) emit_attempt(&copy);
+  if (connection_forget(c, c->sk)) emit_attempt(&copy);
 }
 
 static __always_inline void attempt_begins(struct bpf_sock_addr *ctx, struct connection *fresh) {

@@ -82,9 +82,8 @@ static __always_inline void connection_begin(const void *sk, struct connection *
   if (!connection_create(sk, fresh)) count(SF_COUNT_LOST_TABLE);
 }
 
-/* False when somebody else was faster. */
-static __always_inline bool connection_forget(struct connection *connection) {
-  __u64 key = connection->sk;
+/* key: its socket. False when somebody else was faster. */
+static __always_inline bool connection_forget(struct connection *connection, __u64 key) {
   struct connection *slot = slot_of(connection->cookie);
   if (slot == connection) return __sync_val_compare_and_swap(&slot->sk, key, 0) == key;
   if (bpf_map_delete_elem(&overflow, &key)) return false;

@@ -42,7 +42,8 @@ static __always_inline void connection_found(struct sock *sk, struct tcp_sock *t
   if (sk->__sk_common.skc_state != TCP_CLOSE) return;
   /* It ended between the first look and the entry in the table, which its hook did not find: end it here. */
   struct connection *c = connection_get(sk, fresh.cookie);
-  if (c && connection_forget(c)) count(emit(tp, &fresh, SF_EVENT_END, state) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+  if (c && connection_forget(c, c->sk))
+    count(emit(tp, &fresh, SF_EVENT_END, state) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
 }
 
 static __always_inline void socket_found(struct sock *sk, struct task_struct *task) {

@@ -49,18 +49,18 @@ enum sf_flag {
 
 /* The sums of one CPU; user space adds the CPUs up. connects + accepts + found + attempts = live + closed + lost_*, always. */
 enum sf_counter {
-  SF_COUNT_CONNECTS = 0,   /* connections begun: attempts from here */
-  SF_COUNT_ACCEPTS = 1,    /* connections begun: accepted here */
-  SF_COUNT_FOUND = 2,      /* connections older than the agent */
-  SF_COUNT_ATTEMPTS = 3,   /* connects that failed before a SYN was sent */
-  SF_COUNT_CLOSED = 4,     /* end records handed to the ring */
-  SF_COUNT_LOST_TABLE = 5, /* begun, but the connection table was full */
-  SF_COUNT_LOST_RING = 6,  /* ended, but the ring had no room for the end record */
-  SF_COUNT_DROPPED_EVENTS =
-      7, /* records of other events that the ring had no room for; no connection is lost by that */
-  SF_COUNT_DROPPED_PROCESSES = 8, /* process descriptions the ring had no room for; tried again at the next socket */
-  SF_COUNT_DROPPED_LISTENERS = 9, /* listeners the table had no room for */
-  SF_COUNT_MAX = 10,
+  SF_COUNT_CONNECTS = 0,           /* connections begun: attempts from here */
+  SF_COUNT_ACCEPTS = 1,            /* connections begun: accepted here */
+  SF_COUNT_FOUND = 2,              /* connections older than the agent */
+  SF_COUNT_ATTEMPTS = 3,           /* connects that failed before a SYN was sent */
+  SF_COUNT_CLOSED = 4,             /* end records handed to the ring */
+  SF_COUNT_LOST_TABLE = 5,         /* begun, but the connection table was full */
+  SF_COUNT_LOST_RING = 6,          /* ended, but the ring had no room for the end record */
+  SF_COUNT_LOST_MISSED = 7,        /* ended, and the kernel did not run our program: found by looking at the table */
+  SF_COUNT_DROPPED_EVENTS = 8,     /* records of other events that found no room in the ring */
+  SF_COUNT_DROPPED_PROCESSES = 9,  /* process descriptions the ring had no room for; tried again at the next socket */
+  SF_COUNT_DROPPED_LISTENERS = 10, /* listeners the table had no room for */
+  SF_COUNT_MAX = 11,
 };
 
 /* A connection at one moment. Counters are totals of its life. */

@@ -175,6 +175,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
       bool behind = !Drain(&waiting);
       Sleep(behind ? kWait : kPoll);
     }
+    uint64_t live = 0;
+    sf_live(agent_, &live);  // finds what was missed, so that the last counts are whole
     sf_detach(agent_);
     while (!Drain(&waiting)) Sleep(kWait);
     deliver_.Release();

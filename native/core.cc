@@ -181,22 +181,9 @@ int attach_program(struct bpf_program *program, const char *what, struct sf_erro
   return *slot ? 0 : fail(error, errno, what, words);
 }
 
-// The owner of sockets that were accepted and never used, and connects without a SYN. Without cgroup v2 the rest works.
-void attach_cgroup_hooks(struct sf_agent *agent) {
-  bool whole_host = false;
-  int root = open_cgroup_root(&whole_host);
-  if (root < 0) return;
-  auto &programs = agent->skeleton->progs;
-  // Released before connecting: a note that is made must find who takes it away.
-  struct bpf_program *all[] = {programs.released, programs.connecting4, programs.connecting6};
-  bool attached = true;
-  for (int i = 0; i < 3 && attached; i++) {
-    agent->cgroup_hooks[i] = bpf_program__attach_cgroup(all[i], root);
-    attached = agent->cgroup_hooks[i] != nullptr;
-  }
-  close(root);  // the links hold the cgroup
-  agent->features.cgroup_hooks = attached;
-  agent->features.whole_host = whole_host;
+bool attach_to_cgroup(struct bpf_program *program, int root, struct bpf_link **slot) {
+  *slot = bpf_program__attach_cgroup(program, root);
+  return *slot != nullptr;
 }
 
 void destroy(struct bpf_link *&link) {
@@ -300,9 +287,22 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
     if (!code)
       code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
   }
-  if (!code) attach_cgroup_hooks(agent);
-  // Last: from here on connections are followed, and all that tells their owners is in place.
+  // Without cgroup v2 the rest works.
+  bool whole_host = false;
+  int root = code ? -1 : open_cgroup_root(&whole_host);
+  auto *hooks = agent->cgroup_hooks;
+  bool hooked = root >= 0 && attach_to_cgroup(programs.released, root, &hooks[0]);
+  // From here on connections are followed, and all that tells their owners is in place.
   if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
+  if (!code)
+    code = attach_program(programs.tcp_state_missed, "attach inet_sock_set_state again", error, words,
+                          &links.tcp_state_missed);
+  // Last: the note of a connect must find who makes a connection of it, and who takes it away.
+  hooked = hooked && attach_to_cgroup(programs.connecting4, root, &hooks[1]) &&
+           attach_to_cgroup(programs.connecting6, root, &hooks[2]);
+  if (root >= 0) close(root);  // the links hold the cgroup
+  agent->features.cgroup_hooks = hooked;
+  agent->features.whole_host = whole_host;
   return code;
 }
 
@@ -310,6 +310,7 @@ extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
   agent->at = static_cast<char *>(buffer);
   agent->end = agent->at + size;
   agent->unix_minus_boot = clock_offset();
+  agent->routes.Expire();
   if (!agent->jiffy_ms) measure_jiffy(agent);
   int code = ring_buffer__consume(agent->ring);
   if (code < 0 && code != -ENOBUFS) return code;

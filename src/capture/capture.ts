@@ -54,7 +54,11 @@ function kernelCounts(native: NativeCapture): KernelCounts {
     opened: of(sfCounter.connects) + of(sfCounter.accepts) + of(sfCounter.found) + of(sfCounter.attempts),
     closed: of(sfCounter.closed),
     live: of(sfCounter.max),
-    lost: { table_full: of(sfCounter.lostTable), ring_full: of(sfCounter.lostRing) },
+    lost: {
+      table_full: of(sfCounter.lostTable),
+      ring_full: of(sfCounter.lostRing),
+      missed_event: of(sfCounter.lostMissed),
+    },
     dropped: {
       events: of(sfCounter.droppedEvents),
       processes: of(sfCounter.droppedProcesses),

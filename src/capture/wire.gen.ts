@@ -118,10 +118,11 @@ export const sfCounter = {
   closed: 4,
   lostTable: 5,
   lostRing: 6,
-  droppedEvents: 7,
-  droppedProcesses: 8,
-  droppedListeners: 9,
-  max: 10,
+  lostMissed: 7,
+  droppedEvents: 8,
+  droppedProcesses: 9,
+  droppedListeners: 10,
+  max: 11,
 } as const;
 
 export const sfPart = {
