@@ -33,9 +33,16 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
     `sent ${formatSent(ledger.sent)}`,
     `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
+    ...formatDropped(counts.dropped),
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];
   return parts.join(', ');
+}
+
+/** What found no room without a connection being lost by it: an update comes again with the next interval. */
+function formatDropped(dropped: KernelCounts['dropped']): string[] {
+  const some = Object.entries(dropped).filter(([, count]) => count > 0);
+  return some.length === 0 ? [] : [`dropped ${some.map(([what, count]) => `${count} ${what}`).join(' and ')}`];
 }
 
 function formatSent(sent: ReadonlyMap<string, number>): string {
