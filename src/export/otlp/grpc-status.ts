@@ -1,5 +1,7 @@
 /** What a failed request means: whether to try again, under which name it is counted, and what is said about it. */
 
+import type { Refused } from './transport.ts';
+
 const names = [
   'ok',
   'cancelled',
@@ -31,28 +33,33 @@ const retryable = new Set<string>([
   'data_loss',
 ]);
 
-export interface Failure {
-  /** Name of the gRPC status in snake_case; `not_grpc` when the answer wasn't gRPC at all. */
-  readonly reason: string;
-  readonly retryable: boolean;
-  /** One line for the log: the server's words, or what they are taken to mean. */
-  readonly message: string;
-}
-
-/** The SDK's error to what is done about it. `error` may be anything. */
-export function classify(error: unknown): Failure {
+/** The client's error to what is done about it. `error` may be anything. */
+export function classify(error: unknown): Refused {
   const { code, details, message } = (error ?? {}) as { code?: unknown; details?: unknown; message?: unknown };
   const reason = (typeof code === 'number' ? names[code] : undefined) ?? 'unknown';
   const words = firstLine(String(details ?? message ?? error));
-  if (isWebPage(words)) return { reason: 'not_grpc', retryable: false, message: notGrpc(words) };
+  const retryAfterMs = undefined;
+  if (isWebPage(words)) return { status: 'drop', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };
   // May be a server that has yet to come up behind the same address, so it is tried again.
-  if (isOtherProtocol(words)) return { reason: 'not_grpc', retryable: true, message: notGrpc(words) };
-  return { reason, retryable: retryable.has(reason), message: `${reason.toUpperCase()}: ${simplify(words)}` };
+  if (isOtherProtocol(words)) return { status: 'retry', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };
+  const status = isTooLarge(words) ? 'split' : retryable.has(reason) ? 'retry' : 'drop';
+  return { status, reason, message: `${reason.toUpperCase()}: ${simplify(words)}`, retryAfterMs };
 }
 
-/** HTTP/2 with a page: its first bytes are read as a length, `html` being 1752460652; or a status without gRPC's. */
+/** As servers of several languages say it. */
+function isTooLarge(words: string): boolean {
+  return /received message (after decompression )?larger than max|message size exceeds|HTTP status code 413/i.test(
+    words,
+  );
+}
+
+/** What is above this isn't a size but text: four characters, `html` being 1752460652. */
+const LARGEST_SIZE = 0x20_00_00_00;
+
+/** HTTP/2 with a page: its first bytes are read as a length; or a status without gRPC's. */
 function isWebPage(words: string): boolean {
-  return /^Received message larger than max|^Received HTTP status code (?!429|502|503|504)/.test(words);
+  const size = Number(/^Received message larger than max \((\d+)/.exec(words)?.[1] ?? 0);
+  return size > LARGEST_SIZE || /^Received HTTP status code (?!413|429|502|503|504)/.test(words);
 }
 
 /** HTTP/1.1 or anything else that answers a preface of HTTP/2 with its own. */

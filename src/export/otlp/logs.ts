@@ -4,16 +4,9 @@
  */
 import type { Ledger } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
-import { classify, type Failure } from './grpc-status.ts';
 import { type EncodedBatch, LogWriter, type LogWriterOptions } from './log-writer.ts';
 import { BatchQueue } from './queue.ts';
-import {
-  type Channel,
-  createConfiguration,
-  createLogsChannel,
-  describeEndpoint,
-  type OtlpOptions,
-} from './transport.ts';
+import { createTransport, type OtlpOptions, type Outcome, type Refused, type Transport } from './transport.ts';
 
 export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions {
   /** Bytes of encoded records that may wait. Default 32 MiB. */
@@ -53,8 +46,7 @@ class OtlpLogs implements OtlpLogsExporter {
   readonly name = LOGS_EXPORTER;
   readonly #ledger: Ledger;
   readonly #say: Say;
-  readonly #endpoint: string;
-  readonly #openChannel: () => Channel;
+  readonly #transport: Transport;
   readonly #writer: LogWriter;
   readonly #queue: BatchQueue;
   readonly #batchBytes: number;
@@ -62,7 +54,6 @@ class OtlpLogs implements OtlpLogsExporter {
   readonly #retryMs: readonly [number, number];
   readonly #inFlight = new Set<EncodedBatch>();
   readonly #saidReasons = new Set<string>();
-  #channel: Channel;
   #flushTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   /** Retryable failures since the last success. */
@@ -73,13 +64,10 @@ class OtlpLogs implements OtlpLogsExporter {
   #resolveClosed: () => void = () => undefined;
 
   constructor(options: OtlpLogsOptions, ledger: Ledger, say: Say) {
-    const configuration = createConfiguration(options, 'LOGS');
     const queueBytes = options.queueBytes ?? 32 * MEBIBYTE;
     this.#ledger = ledger;
     this.#say = say;
-    this.#endpoint = describeEndpoint(options, 'LOGS');
-    this.#openChannel = () => createLogsChannel(configuration);
-    this.#channel = this.#openChannel();
+    this.#transport = createTransport(options, 'LOGS');
     this.#writer = new LogWriter(options);
     this.#queue = new BatchQueue(queueBytes);
     this.#batchBytes = Math.min(options.batchBytes ?? MEBIBYTE / 2, MAX_BATCH, queueBytes / 4);
@@ -133,13 +121,15 @@ class OtlpLogs implements OtlpLogsExporter {
 
   #send(batch: EncodedBatch): void {
     this.#inFlight.add(batch);
-    this.#channel.send(batch, (answer) => {
-      // After the deadline it is counted as lost already.
-      if (!this.#inFlight.delete(batch) || this.#state === 'closed') return;
-      if ('error' in answer) this.#onFailure(batch, classify(answer.error));
-      else this.#onSuccess(batch, answer.rejected, answer.message);
-      this.#pump();
-    });
+    void this.#transport.send(batch.bytes).then((outcome) => this.#onOutcome(batch, outcome));
+  }
+
+  #onOutcome(batch: EncodedBatch, outcome: Outcome): void {
+    // After the deadline it is counted as lost already.
+    if (!this.#inFlight.delete(batch) || this.#state === 'closed') return;
+    if (outcome.status === 'accepted') this.#onSuccess(batch, outcome.rejected, outcome.message);
+    else this.#onFailure(batch, outcome);
+    this.#pump();
   }
 
   #onSuccess(batch: EncodedBatch, rejected: number, message: string): void {
@@ -151,11 +141,11 @@ class OtlpLogs implements OtlpLogsExporter {
     if (this.#failures === 0) return;
     this.#failures = 0;
     this.#saidReasons.clear();
-    this.#say(`OTLP logs: ${this.#endpoint} takes records again`);
+    this.#say(`OTLP logs: ${this.#transport.endpoint} takes records again`);
   }
 
-  #onFailure(batch: EncodedBatch, failure: Failure): void {
-    if (!failure.retryable) {
+  #onFailure(batch: EncodedBatch, failure: Refused): void {
+    if (failure.status !== 'retry') {
       this.#queue.release(batch);
       this.#lose(failure.reason, batch.count, `records were refused and are dropped: ${failure.message}`);
       return;
@@ -163,14 +153,9 @@ class OtlpLogs implements OtlpLogsExporter {
     this.#queue.putBack(batch);
     this.#failures++;
     this.#sayOnce(`records wait and are tried again: ${failure.message}`);
-    if (this.#failures % RENEW_AFTER === 0 && this.#inFlight.size === 0) this.#renewChannel();
+    if (this.#failures % RENEW_AFTER === 0 && this.#inFlight.size === 0) this.#transport.renew();
     if (this.#state === 'closing' && ++this.#failuresAtEnd >= LAST_FAILURES) this.#finish();
     else this.#pause();
-  }
-
-  #renewChannel(): void {
-    this.#channel.close();
-    this.#channel = this.#openChannel();
   }
 
   /** Exponential with jitter (half to all of it), so that many agents don't come back as one. */
@@ -208,7 +193,7 @@ class OtlpLogs implements OtlpLogsExporter {
     for (const { count } of this.#inFlight) left += count;
     for (let batch = this.#queue.shift(); batch; batch = this.#queue.shift()) left += batch.count;
     if (left > 0) this.#ledger.lose('export', 'shutdown', left);
-    this.#channel.close();
+    this.#transport.close();
     this.#resolveClosed();
   }
 
@@ -221,6 +206,6 @@ class OtlpLogs implements OtlpLogsExporter {
   #sayOnce(message: string): void {
     if (this.#saidReasons.has(message) || this.#saidReasons.size >= MAX_REASONS) return;
     this.#saidReasons.add(message);
-    this.#say(`OTLP logs: ${this.#endpoint}: ${message}`);
+    this.#say(`OTLP logs: ${this.#transport.endpoint}: ${message}`);
   }
 }

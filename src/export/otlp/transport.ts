@@ -13,7 +13,7 @@ import {
   type OTLPGRPCExporterConfigNode,
 } from '@opentelemetry/otlp-grpc-exporter-base';
 import { type IExportLogsServiceResponse, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import type { EncodedBatch } from './log-writer.ts';
+import { classify } from './grpc-status.ts';
 
 /** Given by the user; what is absent comes from OTEL_EXPORTER_OTLP_*, then from the specification. */
 export interface OtlpOptions {
@@ -116,32 +116,83 @@ function readPem(path: string | undefined, option: string, signal: Signal, varia
   }
 }
 
+/** The server took the request. */
+export interface Accepted {
+  readonly status: 'accepted';
+  /** Items of it that the server rejected for good (partial success), and its words; 0 and empty when all is well. */
+  readonly rejected: number;
+  readonly message: string;
+}
+
+/** The server did not take the request, or nobody knows whether it did. */
+export interface Refused {
+  /** `retry`: the same bytes may pass later. `drop`: they never will. `split`: too large; less at a time may pass. */
+  readonly status: 'retry' | 'drop' | 'split';
+  /** For the ledger, in snake_case, low cardinality: name of the gRPC status, `http_404`, `not_otlp` … */
+  readonly reason: string;
+  /** One line for the log: the server's words, or what they are taken to mean. */
+  readonly message: string;
+  /** When the server wants to be asked again, if it said so (RetryInfo, Retry-After). */
+  readonly retryAfterMs: number | undefined;
+}
+
 /** What came of one request. */
-export type Answer = { readonly error: unknown } | { readonly rejected: number; readonly message: string };
+export type Outcome = Accepted | Refused;
 
 /**
- * A channel to the server. How many requests are under way is the caller's to bound; the SDK's own limit is left at 30,
- * since it counts a request until shortly after `done`, and what comes beyond it fails. `send` calls `done` exactly once and never throws. */
-export interface Channel {
-  send(batch: EncodedBatch, done: (answer: Answer) => void): void;
+ * One signal's way to one server, whatever the protocol. It neither queues nor tries again: that is the caller's, who
+ * also bounds how many requests are under way.
+ */
+export interface Transport {
+  /** Where it goes, for messages. */
+  readonly endpoint: string;
+  /**
+   * Sends the protobuf bytes of one Export…ServiceRequest; they must not change any more. Never rejects. Connects when
+   * it has to. After `close` the outcome of what is under way may be anything or never come.
+   */
+  send(request: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+  /** New connections for what is sent from now on; what is under way ends on the old ones or as `retry`. */
+  renew(): void;
   close(): void;
 }
 
-/** A channel for log records that are encoded already. Connects at the first request. */
-export function createLogsChannel(configuration: OTLPGRPCExporterConfigNode): Channel {
+/** Throws an Error of one line when the endpoint, a header or a file is no good; an absent server is no error. */
+export function createTransport(options: OtlpOptions, signal: Signal): Transport {
+  const configuration = createConfiguration(options, signal);
+  let channel = createLogsChannel(configuration);
+  return {
+    endpoint: describeEndpoint(options, signal),
+    send: (request) => channel.send(request),
+    renew() {
+      channel.close();
+      channel = createLogsChannel(configuration);
+    },
+    close: () => channel.close(),
+  };
+}
+
+interface Channel {
+  send(request: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+  close(): void;
+}
+
+/** The SDK's own limit of requests is left at 30, since it counts one until shortly after its end, and what comes beyond fails. */
+function createLogsChannel(configuration: OTLPGRPCExporterConfigNode): Channel {
   let response: IExportLogsServiceResponse | undefined;
   const delegate = createDelegate(configuration, (latest) => {
     response = latest;
   });
   return {
-    send(batch, done) {
-      delegate.export(batch, ({ code, error }) => {
-        // The SDK reads a response and reports it in the same step, so it is this request's.
-        const { rejectedLogRecords = 0, errorMessage = '' } = response?.partialSuccess ?? {};
-        response = undefined;
-        done(code === 0 ? { rejected: Number(rejectedLogRecords), message: errorMessage } : { error });
-      });
-    },
+    send: (request) =>
+      new Promise((resolve) => {
+        delegate.export(request, ({ code, error }) => {
+          // The SDK reads a response and reports it in the same step, so it is this request's.
+          const { rejectedLogRecords = 0, errorMessage = '' } = response?.partialSuccess ?? {};
+          response = undefined;
+          if (code === 0) resolve({ status: 'accepted', rejected: Number(rejectedLogRecords), message: errorMessage });
+          else resolve(classify(error));
+        });
+      }),
     close: () => void delegate.shutdown().catch(() => undefined),
   };
 }
@@ -149,11 +200,11 @@ export function createLogsChannel(configuration: OTLPGRPCExporterConfigNode): Ch
 function createDelegate(
   configuration: OTLPGRPCExporterConfigNode,
   onResponse: (response: IExportLogsServiceResponse) => void,
-): IOtlpExportDelegate<EncodedBatch> {
+): IOtlpExportDelegate<Uint8Array<ArrayBuffer>> {
   const serializer = {
     // The transport does Buffer.from(request), which copies an array but only wraps its memory. Each megabyte that is not
     // allocated counts twice: memory outside of the heap is what makes the collector of garbage run.
-    serializeRequest: (batch: EncodedBatch) => batch.bytes.buffer as unknown as Uint8Array,
+    serializeRequest: (request: Uint8Array<ArrayBuffer>) => request.buffer as unknown as Uint8Array,
     deserializeResponse(data: Uint8Array) {
       const response = ProtobufLogsSerializer.deserializeResponse(data);
       onResponse(response);
@@ -164,7 +215,7 @@ function createDelegate(
     convertLegacyOtlpGrpcOptions(configuration, 'LOGS'),
     serializer,
     'otlp_grpc_log_exporter',
-    { name: 'log', countItems: ({ count }: EncodedBatch) => count },
+    { name: 'log', countItems: () => 1 },
     undefined,
     'LogsExportService',
     LOGS_METHOD,
