@@ -62,6 +62,21 @@ export interface Process {
   parentUserName?: string;
 }
 
+/** What is known of a peer's address beyond the address. */
+export interface Place {
+  /** The user's name for its network (`--cidr-name`). */
+  readonly network?: string | undefined;
+  // From the user's files (`--geoip`), for public addresses:
+  readonly continent?: string;
+  /** ISO 3166-1 alpha-2, and ISO 3166-2 of the part of the country. */
+  readonly country?: string;
+  readonly region?: string;
+  readonly city?: string;
+  /** Autonomous system. */
+  readonly asNumber?: number;
+  readonly asOrganization?: string;
+}
+
 /** What the kernel's socket said when it reached CLOSE; correlate/outcome.ts makes close reason and error of it. */
 export interface End {
   /** errno of the socket, 0 for none. */
@@ -159,6 +174,10 @@ export interface ConnectionRecord {
   errorType?: ErrorType;
   /** Since the last record of this connection; close and update only. */
   deltas?: { sentBytes: number; receivedBytes: number; sentPackets: number; receivedPackets: number };
+  /** Completed by enrich/: where the peer is. */
+  place?: Place;
+  /** Completed by correlate/: who is at the other end, when that is on this host and known. */
+  peerProcess?: Process;
 }
 
 /** Where records go. One file each in export/, listed in export/index.ts. */

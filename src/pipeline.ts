@@ -11,6 +11,7 @@ import type { Options } from './cli/options.ts';
 import { createDeltas } from './correlate/deltas.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
 import { createEnrichment } from './enrich/index.ts';
+import { createPlaces } from './enrich/place.ts';
 import { createUserEnricher } from './enrich/user.ts';
 import { readOwnNetworkNamespace } from './export/host.ts';
 import { createExporters } from './export/index.ts';
@@ -57,12 +58,19 @@ export async function startPipeline(
     resetReasons: selection.wantsReset ? resetReasons() : [],
   });
   const correlateDeltas = createDeltas();
+  const enrichPlace = createPlaces({
+    networks: options.cidrName,
+    geoip: options.geoip,
+    ledger,
+    warn: log.warn,
+  });
 
   const onBatch = (buffer: ArrayBuffer, length: number): void => {
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
       correlateDeltas(record);
+      enrichPlace(record);
     }
     for (const exporter of exporters) exporter.export(records);
   };

@@ -1,4 +1,5 @@
 /** The kinds of values that an option can have: what to type, what was expected if it was something else. */
+import { type NamedNetwork, parseNetwork } from '../enrich/networks.ts';
 import { readOwnNetworkNamespace } from '../export/host.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
@@ -97,6 +98,32 @@ export const file: Kind<string> = {
   expects: 'the name of a file',
   parse: (text) => text || undefined,
 };
+
+export const files: Kind<readonly string[]> = {
+  type: 'repeated',
+  placeholder: 'FILE',
+  expects: 'the name of a file',
+  parse: (text) => {
+    const names = text === '' ? [] : text.split('\n');
+    return names.every((name) => name !== '') ? names : undefined;
+  },
+};
+
+export const networkNames: Kind<readonly NamedNetwork[]> = {
+  type: 'repeated',
+  placeholder: 'CIDR=NAME',
+  expects: 'a network and its name such as 10.0.0.0/8=corp or 2001:db8::/32=lab',
+  parse: (text) => {
+    const read = text === '' ? [] : text.split('\n').map(parseNetworkName);
+    return read.every((network) => network !== undefined) ? read : undefined;
+  },
+};
+
+function parseNetworkName(text: string): NamedNetwork | undefined {
+  const [cidr = '', name = ''] = parsePair(text) ?? [];
+  const network = parseNetwork(cidr);
+  return network && name !== '' ? { ...network, name } : undefined;
+}
 
 /** Where a gRPC server listens. A path has no meaning there, so it is taken for a mistake. */
 export const grpcUrl: Kind<string> = {

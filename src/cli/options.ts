@@ -6,11 +6,13 @@ import type { EventName } from '../model.ts';
 import {
   duration,
   file,
+  files,
   flag,
   grpcUrl,
   headers,
   integer,
   type Kind,
+  networkNames,
   networkNamespace,
   oneOf,
   pairs,
@@ -19,7 +21,7 @@ import {
   someOf,
 } from './kinds.ts';
 
-export const groups = ['What is watched', 'Output', 'OpenTelemetry (OTLP)', 'Running', 'Advanced'] as const;
+export const groups = ['What is watched', 'Names', 'Output', 'OpenTelemetry (OTLP)', 'Running', 'Advanced'] as const;
 export type Group = (typeof groups)[number];
 
 export interface Option<Value> {
@@ -47,10 +49,11 @@ function define<Value>(group: Group, kind: Kind<Value>, help: string, details: D
 }
 
 const watched = groups[0];
-const output = groups[1];
-const otlp = groups[2];
-const running = groups[3];
-const advanced = groups[4];
+const names = groups[1];
+const output = groups[2];
+const otlp = groups[3];
+const running = groups[4];
+const advanced = groups[5];
 
 const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'] as const satisfies EventName[];
 
@@ -69,6 +72,13 @@ export const table = {
   ).optional,
   networkNamespace: define(watched, networkNamespace, 'Only connections of this network namespace').optional,
   snapshot: define(watched, flag, 'Connections older than the agent', { negatable: true }).default('true'),
+
+  cidrName: define(names, networkNames, 'What a network is called; the smallest one counts; repeatable').default(''),
+  geoip: define(
+    names,
+    files,
+    'Country, city and network (ASN) of public peers from this MaxMind file of yours; repeatable',
+  ).default(''),
 
   format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')
     .optional,

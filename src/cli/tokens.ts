@@ -34,10 +34,11 @@ function checkLong(token: string, next: string | undefined): 0 | 1 {
   const option = byName.get(name);
   if (!option) throw unknown(`--${name}`, name);
   if (option.kind.type === 'flag') return checkFlag(name, value);
-  if (value !== undefined) return 0;
-  if (next === undefined || /^-\D/.test(next))
-    throw new UsageError(`--${name} expects ${option.kind.expects}; none came`);
-  return 1;
+  // Of a list the parser would say in its own words that it is empty.
+  const isMissing =
+    value === undefined ? next === undefined || /^-\D/.test(next) : value === '' && option.kind.type === 'repeated';
+  if (isMissing) throw new UsageError(`--${name} expects ${option.kind.expects}; none came`);
+  return value === undefined ? 1 : 0;
 }
 
 function isNegatable(name: string): boolean {

@@ -257,7 +257,15 @@ const tcpDetails: readonly Attribute<ConnectionRecord>[] = [
 
 /** The attributes of a log record, in the order in which they are written. */
 export function createRecordAttributes(options: RecordAttributesOptions): readonly Attribute<ConnectionRecord>[] {
-  return [...endpoints, ...connection, namespaceAttribute(options.ownNetworkNamespace), ...counters, ...tcp, uid];
+  return [
+    ...endpoints,
+    ...peer,
+    ...connection,
+    namespaceAttribute(options.ownNetworkNamespace),
+    ...counters,
+    ...tcp,
+    uid,
+  ];
 }
 
 const endpoints: readonly Attribute<ConnectionRecord>[] = [
@@ -293,6 +301,31 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
   define('destination.port', 'int', 'Port of the other end', ROLE_UNKNOWN, (record) =>
     isUnknown(record) ? record.peerPort : undefined,
   ),
+];
+
+const GEOIP = 'a public peer, with --geoip, where the file knows it';
+
+/** Of the address of the other end. `geo.*` is the peer's, always. */
+const peer: readonly Attribute<ConnectionRecord>[] = [
+  define(
+    'sockflow.peer.network.name',
+    'string',
+    "The user's name for the network of the other end",
+    'with --cidr-name, where one fits',
+    ({ place }) => place?.network,
+  ),
+  define('network.peer.as.number', 'int', 'Autonomous system of the peer', GEOIP, ({ place }) => place?.asNumber),
+  define(
+    'network.peer.as.organization',
+    'string',
+    'Who runs that autonomous system',
+    GEOIP,
+    ({ place }) => place?.asOrganization,
+  ),
+  define('geo.continent.code', 'string', 'Continent of the peer', GEOIP, ({ place }) => place?.continent),
+  define('geo.country.iso_code', 'string', 'Country of the peer', GEOIP, ({ place }) => place?.country),
+  define('geo.region.iso_code', 'string', 'Part of that country', GEOIP, ({ place }) => place?.region),
+  define('geo.locality.name', 'string', 'City of the peer', GEOIP, ({ place }) => place?.city),
 ];
 
 const roles = ['client', 'server', 'unknown'] as const satisfies readonly Role[];

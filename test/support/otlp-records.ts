@@ -107,6 +107,9 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { transport: 'udp', attribution: 'use', closeReason: 'idle' },
   { state: 'größe', attribution: 'none', mptcpId: 'abcdef0123456789', retransmittedSequence: 4_294_967_295 },
   { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
+  { peerProcess: makeProcess(9, { executableName: 'größe-日本語' }) },
+  { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },
+  { place: { continent: 'EU', country: 'GB', region: 'GB-ENG', city: 'London' } },
   {
     reset: { direction: 'receive', reason: undefined },
     details: {

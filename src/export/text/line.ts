@@ -4,7 +4,7 @@ import { secondsBetween, toHrTime } from '../time.ts';
 import type { Colors, Layout } from './layout.ts';
 import { sanitise } from './sanitise.ts';
 import { formatTail } from './tail.ts';
-import { cutMiddle, pad } from './width.ts';
+import { cutMiddle, displayWidth, pad } from './width.ts';
 
 export interface LineOptions {
   readonly layout: Layout;
@@ -23,7 +23,7 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
     ...(layout.parent > 0 ? [cell(parentOf(record.process), layout.parent, layout)] : []),
     ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
     arrowOf(record, layout),
-    cell(peerOf(record), layout.peer, layout),
+    peerCell(record, layout),
     formatTail(record, duration(record), layout, colors),
   ];
   return cells.join(' ').trimEnd();
@@ -65,9 +65,13 @@ interface Parts {
   readonly fixed: string;
 }
 
-function cell({ name, fixed }: Parts, width: number, { cut, symbols }: Layout): string {
+function cell(parts: Parts, width: number, layout: Layout): string {
+  return pad(shorten(parts, width, layout), width);
+}
+
+function shorten({ name, fixed }: Parts, width: number, { cut, symbols }: Layout): string {
   const clean = sanitise(name, symbols.ascii);
-  return pad((cut ? cutMiddle(clean, width - fixed.length, symbols.cut) : clean) + fixed, width);
+  return (cut ? cutMiddle(clean, width - fixed.length, symbols.cut) : clean) + fixed;
 }
 
 function split(name: string): Parts {
@@ -97,6 +101,30 @@ function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
 function peerOf({ peerAddress, peerPort, networkType }: ConnectionRecord): Parts {
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
+}
+
+/** Less of who is behind an address says nothing. */
+const LEAST_ABOUT = 5;
+
+/** The address, and behind it as much of who that is as there is room for. */
+function peerCell(record: ConnectionRecord, layout: Layout): string {
+  const address = cell(peerOf(record), layout.peer, layout);
+  const about = aboutPeer(record);
+  if (about === undefined) return address;
+  const shown = address.trimEnd();
+  const room = layout.cut ? layout.peer - displayWidth(shown) - 1 : Number.POSITIVE_INFINITY;
+  const isEnough = room >= Math.min(LEAST_ABOUT, about.name.length + about.fixed.length);
+  if (!isEnough) return address;
+  // Where there is no room for both, the name is worth more than the pid.
+  const parts = about.fixed.length + LEAST_ABOUT > room ? split(about.name) : about;
+  return pad(`${shown} ${shorten(parts, room, layout)}`, layout.peer);
+}
+
+/** The process when it is on this host, else where the address is. */
+function aboutPeer({ peerProcess, place }: ConnectionRecord): Parts | undefined {
+  if (peerProcess) return nameAndPid(peerProcess.executableName, peerProcess.pid);
+  const where = [place?.network, place?.country, place?.asOrganization].filter((part) => part !== undefined);
+  return where.length > 0 ? split(where.join(' ')) : undefined;
 }
 
 function duration(record: ConnectionRecord): number | undefined {

@@ -49,6 +49,17 @@ test('repeatable options add up', (t) => {
   t.deepEqual(options.attribute, { tenant: 'blue' });
 });
 
+test('networks and their names, and files, add up', (t) => {
+  const options = parse('--cidr-name 10.0.0.0/8=corp --cidr-name 2001:db8::/32=lab=1 --geoip a.mmdb --geoip b.mmdb');
+  t.deepEqual(options.cidrName, [
+    { family: 'ipv4', address: '10.0.0.0', length: 8, name: 'corp' },
+    { family: 'ipv6', address: '2001:db8::', length: 32, name: 'lab=1' },
+  ]);
+  t.deepEqual(options.geoip, ['a.mmdb', 'b.mmdb']);
+  t.deepEqual(parse('', { SOCKFLOW_GEOIP: 'a.mmdb,b.mmdb' }).geoip, ['a.mmdb', 'b.mmdb']);
+  t.like(parse(''), { cidrName: [], geoip: [] });
+});
+
 test('the options are frozen, their parts too', (t) => {
   const options = parse('--attribute a=b --events open');
   t.true(Object.isFrozen(options));
@@ -139,6 +150,13 @@ test(refuses, '--queue-size 1', /^--queue-size expects a size/);
 test(refuses, '--ring-size 3MiB', /^--ring-size expects a power of two/);
 test(refuses, '--max-connections many', /^--max-connections expects a whole number/);
 test(refuses, '--attribute novalue', /^--attribute expects a name and a value/);
+for (const pair of ['corp', '10.0.0.0/8', '10.0.0.0/8=', '10.0.0.0/33=x', '10/8=corp', '=corp'])
+  test(
+    refuses,
+    `--cidr-name ${pair}`,
+    `--cidr-name expects a network and its name such as 10.0.0.0/8=corp or 2001:db8::/32=lab, not "${pair}"`,
+  );
+test(refuses, '--geoip=', '--geoip expects the name of a file; none came');
 test(refuses, '--otlp-endpoint localhost:4317', /^--otlp-endpoint expects a URL such as .*, not "localhost:4317"$/);
 test(refuses, '--otlp-endpoint http://c:4318/v1/logs', /without a path/);
 test(refuses, '--otlp-endpoint http://c:99999', /^--otlp-endpoint expects a URL/);

@@ -93,6 +93,23 @@ test('a long name loses its middle on a terminal, never its pid', (t) => {
   t.regex(line({ process }, {}), /close kube-system-coredns-5d78\[4194304\] /);
 });
 
+test('behind the address is who that is, as far as there is room', (t) => {
+  const peerProcess = makeProcess(2, { executableName: 'postgres', pid: 811 });
+  t.regex(line({ peerProcess }), / → 10\.96\.0\.114:5432 {6}12ms/);
+  t.regex(line({ peerProcess, peerAddress: '10.0.0.1' }), / → 10\.0\.0\.1:5432 pos…res 12ms/);
+  t.regex(line({ peerProcess }, { columns: 160 }), / → 10\.96\.0\.114:5432 postgres\[811\] +12ms/);
+  t.regex(line({ peerProcess }, {}), / → 10\.96\.0\.114:5432 postgres\[811\] +12ms/);
+  const ipv6 = { networkType: 'ipv6', peerAddress: '2001:db8:1:2:3:4:5:6', peerPort: 65535 } as const;
+  t.regex(line({ peerProcess, ...ipv6 }), / → \[2001:d…:4:5:6\]:65535 12ms/);
+});
+
+test('behind the address of another host is where that is', (t) => {
+  const place = { network: 'corp', country: 'DE', asOrganization: 'Example AG' };
+  t.regex(line({ place }, { columns: 160 }), / → 10\.96\.0\.114:5432 corp DE Example AG +12ms/);
+  t.regex(line({ place: { country: 'DE' } }), / → 10\.96\.0\.114:5432 DE +12ms/);
+  t.regex(line({ place, peerProcess: makeProcess(2) }, {}), /:5432 worker2\[1002\] +12ms/);
+});
+
 for (const columns of [20, 79, 80, 129, 130, 145, 159, 160, 500]) {
   test(`no line is wider than its layout at ${columns} columns`, (t) => {
     const limit = columns < 130 ? 79 : columns < 160 ? columns - 1 : 159;
