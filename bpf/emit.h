@@ -52,6 +52,20 @@ static __always_inline void fill_addresses(struct sf_connection *r, const struct
   }
 }
 
+/*
+ * By which the last segment came, when the socket remembers that: servers do, of clients it depends on what came. Else by
+ * which the next one would leave.
+ */
+static __always_inline __u32 interface_of(const struct tcp_sock *tp) {
+  const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  __u32 index = bpf_core_field_exists(sk->sk_rx_dst_ifindex)
+                    ? sk->sk_rx_dst_ifindex
+                    : BPF_CORE_READ((struct inet_sock___before_5_17 *)tp, rx_dst_ifindex);
+  if (index) return index;
+  struct dst_entry *route = sk->sk_dst_cache;
+  return route ? route->dev->ifindex : sk->__sk_common.skc_bound_dev_if;
+}
+
 static __always_inline void fill_counters(struct sf_connection *r, const struct tcp_sock *tp) {
   /* bytes_received counts the peer's FIN as one byte; SOCK_DONE is set exactly when it came. */
   __u32 fin = !!(tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & SOCK_DONE_BIT);
@@ -131,6 +145,8 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   r->flags = c->flags;
   r->detail = detail;
   r->mptcp_id = mptcp_id(tp);
+  r->interface = interface_of(tp);
+  r->unused = 0;
   fill_addresses(r, tp);
   fill_counters(r, tp);
   if (r->local_port) r->flags |= SF_FLAG_BOUND;

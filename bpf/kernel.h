@@ -73,6 +73,7 @@ struct sock_common {
   };
   unsigned short skc_family;
   volatile unsigned char skc_state;
+  int skc_bound_dev_if;
   possible_net_t skc_net;
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
@@ -88,8 +89,17 @@ struct sk_buff_head {
   __u32 qlen;
 };
 
+struct net_device {
+  int ifindex;
+};
+struct dst_entry {
+  struct net_device *dev;
+};
+
 struct sock {
   struct sock_common __sk_common;
+  int sk_rx_dst_ifindex; /* 5.17 and later (0c0a5ef809f9) */
+  struct dst_entry *sk_dst_cache;
   struct sk_buff_head sk_error_queue;
   int sk_err;
   __u16 sk_protocol;
@@ -99,6 +109,9 @@ struct sock {
 struct inet_sock {
   struct sock sk;
   __be16 inet_sport;
+};
+struct inet_sock___before_5_17 {
+  int rx_dst_ifindex;
 };
 
 struct inet_connection_sock {

@@ -11,6 +11,7 @@
 enum sf_kind {
   SF_KIND_PROCESS = 1,
   SF_KIND_CONNECTION = 2,
+  SF_KIND_INTERFACE = 6,
 };
 
 enum sf_event {
@@ -99,9 +100,21 @@ struct sf_connection {
   __u32 send_buffer_limited_ms;
   __u16 error; /* errno of the socket */
   __u8 shutdown;
-  __u8 flags;     /* enum sf_flag */
-  __u32 detail;   /* retransmit: first byte of the segment, counted from the SYN; reset sent: the kernel's reason */
-  __u64 mptcp_id; /* of the MPTCP connection that this one is a subflow of; 0: none */
+  __u8 flags;      /* enum sf_flag */
+  __u32 detail;    /* retransmit: first byte of the segment, counted from the SYN; reset sent: the kernel's reason */
+  __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
+  __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
+  __u32 unused;
+};
+
+/* The name of a network interface: the native core sends it before the first record that has its index. */
+struct sf_interface {
+  __u8 kind;
+  __u8 unused;
+  __u16 length;
+  __u32 netns;
+  __u32 index;
+  char name[16];
 };
 
 /* Behind a connection record when it was asked for; the length tells. */
@@ -167,7 +180,8 @@ struct sf_look {
 #else
 #define SF_ASSERT(what) _Static_assert(what, #what)
 #endif
-SF_ASSERT(sizeof(struct sf_connection) == 168);
+SF_ASSERT(sizeof(struct sf_connection) == 176);
+SF_ASSERT(sizeof(struct sf_interface) == 28);
 SF_ASSERT(sizeof(struct sf_details) == 32);
 SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "cgroup.h"
+#include "interface.h"
 #include "route.h"
 #include "sockflow.h"
 #include "sockflow.skel.h"
@@ -28,6 +29,7 @@ struct sf_agent {
   struct ring_buffer *ring = nullptr;
   struct bpf_link *cgroup_hooks[3] = {};
   Routes routes;
+  Interfaces interfaces;
   struct sf_features features = {};
   // The batch that sf_read is filling.
   char *at = nullptr;
@@ -127,11 +129,27 @@ void to_common_units(struct sf_agent *agent, void *record) {
   connection->send_buffer_limited_ms *= agent->jiffy_ms;
 }
 
+// Before the record that has its index.
+void tell_interface(struct sf_agent *agent, const struct sf_connection *connection) {
+  if (connection->kind != SF_KIND_CONNECTION) return;
+  std::string name = agent->interfaces.News(connection->netns, connection->interface, connection->pid);
+  if (name.empty()) return;
+  struct sf_interface record = {};
+  record.kind = SF_KIND_INTERFACE;
+  record.length = sizeof(record);
+  record.netns = connection->netns;
+  record.index = connection->interface;
+  name.copy(record.name, sizeof(record.name) - 1);
+  memcpy(agent->at, &record, sizeof(record));
+  agent->at += (sizeof(record) + 7) & ~7UL;
+}
+
 // Runs on the thread that calls sf_read. A negative return stops libbpf behind this record, which is kept.
 int take(void *context, void *data, size_t) {
   auto *agent = static_cast<struct sf_agent *>(context);
   // Both kinds have their length at the same place; a description is sent without the unused rest of its data.
   size_t length = static_cast<const struct sf_connection *>(data)->length;
+  tell_interface(agent, static_cast<const struct sf_connection *>(data));
   memcpy(agent->at, data, length);
   to_common_units(agent, agent->at);
   agent->at += (length + 7) & ~7UL;

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <iterator>
-#include <string>
-#include <thread>
+
+#include "netns.h"
 
 namespace {
 
@@ -43,38 +37,6 @@ Request make_request(int family, const uint8_t *address) {
   request.attribute.rta_len = RTA_LENGTH(size);
   memcpy(request.address, address, size);
   return request;
-}
-
-bool is_in(uint32_t netns, const char *pid) {
-  char path[64];
-  struct stat st;
-  snprintf(path, sizeof(path), "/proc/%.20s/ns/net", pid);
-  return stat(path, &st) == 0 && st.st_ino == netns;
-}
-
-// Opens a netlink socket in the network namespace of a process.
-int open_at(const char *pid) {
-  char path[64];
-  snprintf(path, sizeof(path), "/proc/%.20s/ns/net", pid);
-  int ns = open(path, O_RDONLY | O_CLOEXEC);
-  if (ns < 0) return -1;
-  int fd = setns(ns, CLONE_NEWNET) == 0 ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) : -1;
-  close(ns);
-  return fd;
-}
-
-// The process that failed may have gone: any other one of its namespace will do, first of all ourselves.
-int open_in(uint32_t netns, uint32_t pid) {
-  std::string process = std::to_string(pid);
-  for (const char *candidate : {"self", process.c_str()})
-    if (is_in(netns, candidate)) return open_at(candidate);
-  DIR *all = opendir("/proc");
-  if (!all) return -1;
-  int fd = -1;
-  for (struct dirent *entry; fd < 0 && (entry = readdir(all));)
-    if (isdigit(entry->d_name[0]) && is_in(netns, entry->d_name)) fd = open_at(entry->d_name);
-  closedir(all);
-  return fd;
 }
 
 // tcp_v4_connect and tcp_v6_connect refuse these although there is a route.
@@ -110,9 +72,7 @@ void Routes::Expire() {
 int Routes::Socket(uint32_t netns, uint32_t pid) {
   auto known = sockets_.find(netns);
   if (known != sockets_.end()) return known->second.fd;
-  int fd = -1;
-  // A namespace belongs to a thread: use one and end it.
-  std::thread([&] { fd = open_in(netns, pid); }).join();
+  int fd = socket_in(netns, pid, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
   struct timeval patience = {.tv_sec = 0, .tv_usec = 100000};
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   if (sockets_.size() >= kMostSockets) {

@@ -20,7 +20,7 @@ interface BtfType {
 }
 
 const target = 'src/capture/wire.gen.ts';
-const structs = ['sf_connection', 'sf_details', 'sf_process'];
+const structs = ['sf_connection', 'sf_details', 'sf_interface', 'sf_process'];
 const enums = ['sf_kind', 'sf_event', 'sf_role', 'sf_attribution', 'sf_flag', 'sf_counter', 'sf_part'];
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -133,6 +133,8 @@ export interface ConnectionRecord {
   readonly state: string;
   /** Inode number of the network namespace. */
   readonly networkNamespace: number;
+  /** Of the network interface of its packets; undefined without a route, or when it had gone before it was asked for. */
+  readonly interfaceName?: string | undefined;
   readonly attribution: Attribution;
   /** Who owns the socket; undefined when attribution is `none`. */
   process: Process | undefined;

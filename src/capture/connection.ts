@@ -45,6 +45,7 @@ export function decodeConnection(
   v: Views,
   o: number,
   process: Process | undefined,
+  interfaceName: string | undefined,
   resetReasons: readonly string[],
 ): ConnectionRecord {
   const u8 = (field: number): number => v.u8[o + field] as number;
@@ -79,6 +80,7 @@ export function decodeConnection(
     baseline: u8(at.event) === sfEvent.found,
     state: states[u8(at.state)] ?? 'unknown',
     networkNamespace: u32(at.netns),
+    interfaceName,
     attribution: process ? (attributions[u8(at.attribution)] ?? 'none') : 'none',
     process,
     sentBytes: size(at.sentBytes),

@@ -3,8 +3,9 @@ import { LRUCache } from 'lru-cache';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
 import { decodeConnection, type Views } from './connection.ts';
+import { createInterfaces } from './interfaces.ts';
 import { decodeProcess } from './process.ts';
-import { sfConnection, sfDetails, sfKind, sfProcess } from './wire.gen.ts';
+import { sfConnection, sfDetails, sfInterface, sfKind, sfProcess } from './wire.gen.ts';
 
 /** Descriptions kept; one that was forgotten is read from /proc when its process still lives. */
 const processLimit = 32_768;
@@ -30,6 +31,8 @@ export interface DecoderOptions {
 export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }: DecoderOptions): Decoder {
   const processes = new LRUCache<number, Process>({ max: processLimit });
 
+  const interfaces = createInterfaces();
+
   const learn = (process: Process): void => {
     processes.set(process.serial, process);
     onProcess(process);
@@ -44,6 +47,13 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
     return found;
   };
 
+  const decodeRecord = (views: Views, offset: number): ConnectionRecord => {
+    const u32 = (field: number): number => views.u32[(offset + field) >> 2] as number;
+    const process = owner(u32(sfConnection.pid), u32(sfConnection.process));
+    const interfaceName = interfaces.nameOf(u32(sfConnection.netns), u32(sfConnection.interface));
+    return decodeConnection(views, offset, process, interfaceName, resetReasons);
+  };
+
   return {
     decode(buffer, end = buffer.byteLength) {
       const records: ConnectionRecord[] = [];
@@ -54,13 +64,10 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
           ledger.lose('capture', 'malformed');
           break;
         }
-        if (views.u8[offset] === sfKind.process) {
-          learn(decodeProcess(new DataView(buffer, offset, length)));
-        } else {
-          const serial = views.u32[(offset + sfConnection.process) >> 2] as number;
-          const pid = views.u32[(offset + sfConnection.pid) >> 2] as number;
-          records.push(decodeConnection(views, offset, owner(pid, serial), resetReasons));
-        }
+        const kind = views.u8[offset];
+        if (kind === sfKind.connection) records.push(decodeRecord(views, offset));
+        else if (kind === sfKind.process) learn(decodeProcess(new DataView(buffer, offset, length)));
+        else interfaces.learn(new DataView(buffer, offset, length));
         offset += (length + 7) & ~7;
       }
       ledger.received += records.length;
@@ -87,6 +94,7 @@ function lengthAt(views: Views, offset: number, end: number): number | undefined
   const kind = views.u8[offset];
   if (kind === sfKind.connection)
     return length === sfConnection.size || length === sfConnection.size + sfDetails.size ? length : undefined;
+  if (kind === sfKind.interface) return length === sfInterface.size ? length : undefined;
   if (kind === sfKind.process) return length >= sfProcess.data && partsFit(views, offset, length) ? length : undefined;
   return undefined;
 }

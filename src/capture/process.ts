@@ -58,7 +58,8 @@ function lastPart(whole: string | undefined): string | undefined {
   return whole?.slice(whole.lastIndexOf('/') + 1);
 }
 
-function text(field: Uint8Array): string {
+/** Up to the first NUL. */
+export function text(field: Uint8Array): string {
   const end = field.indexOf(0);
   return decoder.decode(end < 0 ? field : field.subarray(0, end));
 }

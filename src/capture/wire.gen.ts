@@ -38,7 +38,9 @@ export const sfConnection = {
   flags: 155,
   detail: 156,
   mptcpId: 160,
-  size: 168,
+  interface: 168,
+  unused: 172,
+  size: 176,
 } as const;
 
 export const sfDetails = {
@@ -50,6 +52,16 @@ export const sfDetails = {
   sendWindow: 20,
   deliveryRate: 24,
   size: 32,
+} as const;
+
+export const sfInterface = {
+  kind: 0,
+  unused: 1,
+  length: 2,
+  netns: 4,
+  index: 8,
+  name: 12,
+  size: 28,
 } as const;
 
 export const sfProcess = {
@@ -75,6 +87,7 @@ export const sfProcess = {
 export const sfKind = {
   process: 1,
   connection: 2,
+  interface: 6,
 } as const;
 
 export const sfEvent = {

@@ -259,6 +259,7 @@ const tcpDetails: readonly Attribute<ConnectionRecord>[] = [
 export function createRecordAttributes(options: RecordAttributesOptions): readonly Attribute<ConnectionRecord>[] {
   return [
     ...endpoints,
+    interfaceName,
     ...peer,
     ...connection,
     namespaceAttribute(options.ownNetworkNamespace),
@@ -302,6 +303,14 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
     isUnknown(record) ? record.peerPort : undefined,
   ),
 ];
+
+const interfaceName = define(
+  'network.interface.name',
+  'string',
+  'Network interface of its packets, as its network namespace calls it',
+  'there was a route, and the interface is still there',
+  (record: ConnectionRecord) => record.interfaceName,
+);
 
 const GEOIP = 'a public peer, with --geoip, where the file knows it';
 

@@ -5,8 +5,9 @@ import { exchange } from '../support/exchange.ts';
 import { idFaults } from '../support/expected.ts';
 import { type Counters, difference, readCounters } from '../support/kernel-counters.ts';
 import { allEnded, createLab, type Lab, outcome, payload, shell, watching, withLab } from '../support/lab.ts';
-import { type Namespace, withNamespace } from '../support/netns.ts';
+import { withNamespace } from '../support/netns.ts';
 import { settled } from '../support/processes.ts';
+import { joinByRouter } from '../support/router.ts';
 import { connected, option, READABLE, type Sockets, WRITABLE } from '../support/sockets.ts';
 import { books } from '../support/summary.ts';
 
@@ -135,31 +136,11 @@ test.serial('of two that dial each other at once: both are clients of one connec
   });
 });
 
-function holder(namespace: Namespace): string {
-  return /\/proc\/(\d+)\//.exec(namespace.path)?.[1] ?? '';
-}
-
 test.serial('through a router that translates both addresses', async (t) => {
   await withLab(t, (near) =>
     withLab(t, (far) =>
       withNamespace(async (router) => {
-        await shell(
-          router,
-          `sysctl -q net.ipv4.ip_forward=1
-ip link add near type veth peer name out netns ${holder(near.namespace)}
-ip link add far type veth peer name out netns ${holder(far.namespace)}
-ip address add 10.0.1.1/24 dev near
-ip address add 10.0.2.1/24 dev far
-ip link set near up
-ip link set far up
-nft add table ip nat
-nft add chain ip nat pre '{ type nat hook prerouting priority dstnat; }'
-nft add chain ip nat post '{ type nat hook postrouting priority srcnat; }'
-nft add rule ip nat pre ip daddr 10.9.9.9 tcp dport 80 dnat to 10.0.2.2:8080
-nft add rule ip nat post oifname far masquerade fully-random`,
-        );
-        await near.sh('ip address add 10.0.1.2/24 dev out; ip link set out up; ip route add default via 10.0.1.1');
-        await far.sh('ip address add 10.0.2.2/24 dev out; ip link set out up');
+        await joinByRouter(near, router, far);
         const connections = 20;
         await withAgent(['--format', 'json', ...ENDS], async (agent) => {
           const listener = await far.server.listen('10.0.2.2', 128, 0, 8080);

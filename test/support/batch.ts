@@ -1,5 +1,5 @@
 /** Builds wire records for tests, as the native core hands them over. */
-import { sfConnection, sfEvent, sfKind, sfProcess } from '../../src/capture/wire.gen.ts';
+import { sfConnection, sfEvent, sfInterface, sfKind, sfProcess } from '../../src/capture/wire.gen.ts';
 
 type Field = Exclude<keyof typeof sfConnection, 'size'>;
 export type ConnectionFields = Partial<Record<Field, number | bigint | readonly number[]>>;
@@ -96,6 +96,16 @@ export function processBytes({
     record.writeUInt16LE(end, sfProcess.partEnd + 2 * part);
   }
   data.copy(record, sfProcess.data);
+  return record;
+}
+
+export function interfaceBytes(netns: number, index: number, name: string): Uint8Array {
+  const record = Buffer.alloc(sfInterface.size);
+  record.writeUInt8(sfKind.interface, sfInterface.kind);
+  record.writeUInt16LE(record.length, sfInterface.length);
+  record.writeUInt32LE(netns, sfInterface.netns);
+  record.writeUInt32LE(index, sfInterface.index);
+  record.write(name, sfInterface.name, 15, 'utf8');
   return record;
 }
 

@@ -97,7 +97,7 @@ const ipv6 = { networkType: 'ipv6', localAddress: '2001:db8::17', peerAddress: '
 const oddities: readonly Partial<ConnectionRecord>[] = [
   {},
   { ...ipv6, role: 'server', handshakeDuration: undefined },
-  { errorType: 'connection_refused', closeReason: 'refused', smoothedRtt: undefined, minRtt: undefined },
+  { interfaceName: 'eth0', errorType: 'connection_refused', closeReason: 'refused', smoothedRtt: undefined },
   { errorType: 'connection_reset', closeReason: 'reset_remote' },
   { role: 'unknown', preExisting: true, attribution: 'snapshot', networkNamespace: 4026532999 },
   { ...ipv6, role: 'unknown', state: 'fin_wait1' },

@@ -3,7 +3,7 @@ import { createDecoder } from '../../../src/capture/decode.ts';
 import { sfAttribution, sfEvent, sfFlag, sfRole } from '../../../src/capture/wire.gen.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { Process } from '../../../src/model.ts';
-import { batch, connectionBytes, pathPart, processBytes } from '../../support/batch.ts';
+import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
 
 function decoder(describe: (pid: number, serial: number) => Process | undefined = () => undefined) {
   const ledger = new Ledger();
@@ -172,4 +172,13 @@ test('random bytes never throw', (t) => {
     for (let flips = 0; flips < 4; flips++) process[next() % process.length] = next() & 255;
     t.notThrows(() => decode(batch(process, bytes)));
   }
+});
+
+test('interfaces have the name that was told last, in their own network namespace', (t) => {
+  const { decode } = decoder();
+  const at = (netns: number, index: number) => connectionBytes({ netns, interface: index });
+  const names = (...records: Uint8Array[]) => decode(batch(...records)).map((record) => record.interfaceName);
+  t.deepEqual(names(at(1, 0), at(1, 1), at(1, 7)), [undefined, 'lo', undefined]);
+  t.deepEqual(names(interfaceBytes(1, 7, 'eth0'), at(1, 7), at(2, 7), at(1, 7)), ['eth0', undefined, 'eth0']);
+  t.deepEqual(names(interfaceBytes(1, 7, 'wan'), at(1, 7)), ['wan']);
 });
