@@ -288,4 +288,6 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
   return BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
 }
 
+static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
+
 #endif

@@ -5,7 +5,8 @@
  *   kernel.h      the kernel's types             owner.h       whose connection it is
  *   process.h     who a process is               emit.h        a record, from the kernel's counters
  *   existing.h    what is older than the agent   attempt.h     connects that fail before a SYN
- *   reset.h       resets                         count.h       what happened and what was lost
+ *   reset.h       resets                         life.h        state changes, from SYN to CLOSE
+ *   count.h       what happened, what was lost   look.h        a look at all that lives
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -15,139 +16,17 @@
 #include "connection.h"
 #include "emit.h"
 #include "existing.h"
+#include "life.h"
+#include "look.h"
 #include "owner.h"
 #include "reset.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile bool emit_open = false;    /* does any output want open records? */
-const volatile bool idle_updates = false; /* report live connections that did not move, too? */
-
 /* Protocol numbers mean other things in other families. */
 static __always_inline bool is_tcp(const struct sock *sk) {
   __u16 family = sk->__sk_common.skc_family;
   return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
-}
-
-static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }
-
-/* Process context: connect is sending a SYN, and current is who called it. */
-static __always_inline void client_begins(struct sock *sk) {
-  __u64 cookie = bpf_get_socket_cookie(sk);
-  struct connection *noted = connection_get(sk, cookie);
-  if (noted && is_attempt(noted)) {
-    noted->flags = 0;
-    count(SF_COUNT_CONNECTS);
-    return;
-  }
-  if (noted && noted->role == SF_ROLE_CLIENT && !(noted->flags & SF_FLAG_ESTABLISHED)) return; /* seen to already */
-  struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = cookie};
-  owner_from_current(&c, SF_OWNER_OPEN);
-  connection_begin(sk, &c, SF_COUNT_CONNECTS);
-}
-
-static __always_inline void opened(struct tcp_sock *tp, struct connection *c) {
-  if (emit_open && !emit(tp, c, SF_EVENT_OPEN, TCP_ESTABLISHED)) count(SF_COUNT_DROPPED_EVENTS);
-}
-
-static __always_inline void client_established(struct tcp_sock *tp, struct connection *c) {
-  if (c->flags & SF_FLAG_ESTABLISHED) return; /* seen to already */
-  c->handshake_us = (bpf_ktime_get_boot_ns() - c->start_ns) / 1000;
-  c->flags |= SF_FLAG_ESTABLISHED;
-  opened(tp, c);
-}
-
-/* Softirq: the peer's last ACK came. Nobody has called accept yet. */
-static __always_inline void server_established(struct sock *sk, struct tcp_sock *tp) {
-  struct connection c = {
-      .role = SF_ROLE_SERVER,
-      .flags = SF_FLAG_ESTABLISHED,
-      .start_ns = bpf_ktime_get_boot_ns(),
-      .cookie = bpf_get_socket_cookie(sk),
-  };
-  owner_from_listener(&c, sk);
-  connection_begin(sk, &c, SF_COUNT_ACCEPTS);
-  opened(tp, &c);
-}
-
-/*
- * An ICMP error that came while connect() still held the socket leaves it in SYN_SENT, and the socket forgets it when the
- * program asks (SO_ERROR): closed then, it would look as if the program had given up by itself. The message is still there.
- */
-static __always_inline void remember_unread_error(struct sock *sk, struct connection *c) {
-  if (sk->sk_err || !sk->sk_error_queue.qlen) return;
-  struct sk_buff *message = BPF_CORE_READ(sk, sk_error_queue.next);
-  struct sock_exterr_skb *error = (void *)message + bpf_core_field_offset(struct sk_buff, cb);
-  c->error = BPF_CORE_READ(error, ee.ee_errno);
-}
-
-static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int oldstate) {
-  struct connection *c = connection_get(sk, cookie_of(sk));
-  if (!c) return;
-  if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
-  bool sent = emit(tp, c, SF_EVENT_END, oldstate);
-  if (emit_resets) remember_dropped(c);
-  if (connection_forget(c, c->sk)) count(sent ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
-}
-
-/* An accepted socket that nobody used yet belongs to who gives it up. */
-static __always_inline void given_up(struct connection *c) {
-  if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
-}
-
-#define SECOND 1000000000ULL
-
-/* Its end was missed by both programs: counted, and forgotten. Not what is just being made: CLOSE is stored later. */
-static __always_inline void end_missed(struct connection *c, __u64 key) {
-  if (bpf_ktime_get_boot_ns() - c->start_ns > SECOND && connection_forget(c, key)) count(SF_COUNT_LOST_MISSED);
-}
-
-static __always_inline void report_if_moved(struct connection *c, struct tcp_sock *tp) {
-  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  __u32 segments = tp->segs_in + tp->segs_out;
-  if (segments == c->reported_segments && !idle_updates) return;
-  if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
-    c->reported_segments = segments;
-  else
-    count(SF_COUNT_DROPPED_EVENTS);
-}
-
-static __always_inline void look_at(struct connection *c, struct sf_look *ask) {
-  if (!c->sk || is_attempt(c)) return;
-  __u64 key = c->sk;
-  struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
-  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  /* The socket may be gone and its memory in use by another one. */
-  if (cookie_of(sk) != c->cookie || sk->__sk_common.skc_state == TCP_CLOSE) return end_missed(c, key);
-  ask->live++;
-  if (ask->report && c->flags & SF_FLAG_ESTABLISHED) report_if_moved(c, tp);
-}
-
-static __always_inline void state_changes(struct sock *sk, int oldstate, int newstate) {
-  struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-  if (!tp || !is_watched(sk)) return;
-
-  if (newstate == TCP_SYN_SENT) {
-    client_begins(sk);
-  } else if (newstate == TCP_LISTEN) {
-    listener_begin(sk, bpf_get_current_pid_tgid() >> 32, current_process());
-  } else if (newstate == TCP_CLOSE) {
-    if (oldstate == TCP_LISTEN)
-      listener_end(sk, tp);
-    else
-      ended(sk, tp, oldstate);
-  } else if (oldstate != TCP_SYN_RECV && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK)) {
-    /* Process context: shutdown or close was called. A reader that still waits is learnt from by nothing else. */
-    given_up(connection_get(sk, cookie_of(sk)));
-  } else if (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) {
-    /* Also SYN_RECV to FIN_WAIT1: a fast-open server that closed before the handshake's end. */
-    struct connection *c = connection_get(sk, cookie_of(sk));
-    if (newstate == TCP_SYN_RECV) return; /* simultaneous open: established comes next */
-    if (c)
-      client_established(tp, c);
-    else if (oldstate == TCP_SYN_RECV)
-      server_established(sk, tp); /* from SYN_SENT it is a client that the table had no room for, counted already */
-  }
 }
 
 /* The state change that the first program on this CPU has seen to last. */
@@ -282,23 +161,6 @@ int existing(struct bpf_iter__task_file *ctx) {
   if (!socket) return 0;
   struct sock *sk = socket->sk;
   if (sk && is_tcp(sk) && is_watched(sk)) socket_found(sk, task);
-  return 0;
-}
-
-/*
- * Looks at a stretch of the connection table: counts what lives and, for a snapshot, reports what moved since the last
- * one, through the ring. Called by user space, stretch by stretch, so that the CPU is free in between. An iterator would
- * take ten times as long for each slot.
- */
-static long look(__u32 index, struct sf_look *ask) {
-  __u32 slot = ask->first + index;
-  struct connection *c = bpf_map_lookup_elem(&slots, &slot);
-  if (c) look_at(c, ask);
-  return 0;
-}
-
-static long look_overflow(void *map, __u64 *key, struct connection *c, struct sf_look *ask) {
-  look_at(c, ask);
   return 0;
 }
 

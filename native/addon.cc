@@ -7,8 +7,6 @@
 // End: stop() sets a flag → the reader detaches, reads the ring to its end, hands over the last batch, releases the
 // thread-safe function → Node calls finished() on the JavaScript thread → join, close, call onEnd.
 #include <napi.h>
-#include <pwd.h>
-#include <grp.h>
 #include <string.h>
 
 #include <atomic>
@@ -19,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "names.h"
 #include "sockflow.h"
 
 namespace {
@@ -241,45 +240,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
   std::condition_variable wake_;
   bool woken_ = false;
 };
-
-// Asks the name service switch, which may ask the network: off the JavaScript thread.
-class NameLookup : public Napi::AsyncWorker {
- public:
-  NameLookup(Napi::Env env, bool group, uint32_t id) : AsyncWorker(env), deferred_(env), group_(group), id_(id) {}
-  Napi::Promise Promise() { return deferred_.Promise(); }
-
- protected:
-  void Execute() override {
-    char space[16384];
-    if (group_) {
-      struct group entry, *found = nullptr;
-      if (getgrgid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->gr_name;
-    } else {
-      struct passwd entry, *found = nullptr;
-      if (getpwuid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->pw_name;
-    }
-  }
-  void OnOK() override {
-    if (name_.empty())
-      deferred_.Resolve(Env().Undefined());
-    else
-      deferred_.Resolve(Napi::String::New(Env(), name_));
-  }
-
- private:
-  Napi::Promise::Deferred deferred_;
-  bool group_;
-  uint32_t id_;
-  std::string name_;
-};
-
-Napi::Value LookupName(const Napi::CallbackInfo &info) {
-  auto *worker = new NameLookup(info.Env(), info[0].As<Napi::String>().Utf8Value() == "group",
-                                info[1].As<Napi::Number>().Uint32Value());
-  auto promise = worker->Promise();
-  worker->Queue();
-  return promise;
-}
 
 Napi::Value ResetReasons(const Napi::CallbackInfo &info) {
   auto names = Napi::Array::New(info.Env());

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of the core share. The agent belongs to whoever calls the core; see sockflow.h.
+#ifndef SOCKFLOW_AGENT_H
+#define SOCKFLOW_AGENT_H
+
+#include <stdint.h>
+
+#include "interface.h"
+#include "route.h"
+#include "sockflow.h"
+#include "sockflow.skel.h"
+
+struct sf_agent {
+  struct sf_options options = {};
+  struct sockflow_bpf *skeleton = nullptr;
+  struct ring_buffer *ring = nullptr;
+  struct bpf_link *cgroup_hooks[3] = {};
+  Routes routes;
+  Interfaces interfaces;
+  struct sf_features features = {};
+  // The batch that sf_read is filling.
+  char *at = nullptr;
+  char *end = nullptr;
+  int64_t unix_minus_boot = 0;
+  // How long a jiffy is; 0 until it was measured.
+  double jiffy_ms = 0;
+  uint64_t first_jiffies = 0;
+  int64_t first_reading = 0;
+};
+
+#endif
