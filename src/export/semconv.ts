@@ -669,4 +669,23 @@ export const agentMetrics = {
     unit: 'By',
     description: 'Bytes that wait for a back end.',
   },
+  exportDuration: {
+    name: 'sockflow.agent.export.duration',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'How long requests took to be answered; error.type when they were not accepted.',
+    bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+  exportRetries: {
+    name: 'sockflow.agent.export.retries',
+    instrument: 'counter',
+    unit: '{request}',
+    description: 'Requests that failed and were made again.',
+  },
+  exportRenewals: {
+    name: 'sockflow.agent.export.renewals',
+    instrument: 'counter',
+    unit: '{connection}',
+    description: 'Connections that were replaced because nothing passed on them.',
+  },
 } as const satisfies Record<string, MetricDefinition>;

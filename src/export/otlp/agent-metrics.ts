@@ -2,6 +2,7 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
 import type { KernelCounts, Ledger } from '../../ledger.ts';
 import { agentMetrics, type MetricDefinition, metricAttributeKeys } from '../semconv.ts';
+import type { Delivery } from './delivery.ts';
 
 export interface Loss {
   readonly stage: string;
@@ -17,10 +18,12 @@ export interface AgentBooks {
   readonly kernelCounts?: () => KernelCounts;
   /** Bytes that wait for each exporter, by its name. */
   readonly queues?: () => ReadonlyMap<string, number>;
+  /** What goes out through queues of ours, by exporter. */
+  readonly deliveries?: ReadonlyMap<string, Delivery>;
 }
 
 export function observeAgent(meter: Meter, books: AgentBooks): void {
-  const { ledger, losses = () => ledger.lost, kernelCounts, queues } = books;
+  const { ledger, losses = () => ledger.lost, kernelCounts, queues, deliveries } = books;
   const keys = metricAttributeKeys;
   observe(meter, agentMetrics.received, (result) => result.observe(ledger.received));
   observe(meter, agentMetrics.sent, (result) => {
@@ -34,10 +37,30 @@ export function observeAgent(meter: Meter, books: AgentBooks): void {
     observe(meter, agentMetrics.queue, (result) => {
       for (const [exporter, bytes] of queues()) result.observe(bytes, { [keys.exporter]: exporter });
     });
+  if (deliveries) observeDeliveries(meter, deliveries);
   if (!kernelCounts) return;
   observe(meter, agentMetrics.opened, (result) => result.observe(kernelCounts().opened));
   observe(meter, agentMetrics.closed, (result) => result.observe(kernelCounts().closed));
   observe(meter, agentMetrics.live, (result) => result.observe(kernelCounts().live));
+}
+
+function observeDeliveries(meter: Meter, deliveries: ReadonlyMap<string, Delivery>): void {
+  const { exporter: key, error } = metricAttributeKeys;
+  const { name: durationName, unit, description, bounds } = agentMetrics.exportDuration;
+  const duration = meter.createHistogram(durationName, {
+    unit,
+    description,
+    advice: { explicitBucketBoundaries: [...bounds] },
+  });
+  for (const [exporter, delivery] of deliveries)
+    delivery.onRequest = (seconds, reason) =>
+      duration.record(seconds, { [key]: exporter, ...(reason !== undefined && { [error]: reason }) });
+  observe(meter, agentMetrics.exportRetries, (result) => {
+    for (const [exporter, { counts }] of deliveries) result.observe(counts.retries, { [key]: exporter });
+  });
+  observe(meter, agentMetrics.exportRenewals, (result) => {
+    for (const [exporter, { counts }] of deliveries) result.observe(counts.renewals, { [key]: exporter });
+  });
 }
 
 function observe(meter: Meter, definition: MetricDefinition, read: (result: ObservableResult) => void): void {

@@ -96,7 +96,7 @@ export class ByteBuffer {
   }
 
   /** A copy of what is written. */
-  take(): Uint8Array {
+  take(): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(0, this.position);
   }
 }

@@ -1,5 +1,6 @@
 /** What a failed request means: whether to try again, under which name it is counted, and what is said about it. */
 
+import { readRetryDelay } from './retry-info.ts';
 import type { Refused } from './transport.ts';
 
 const names = [
@@ -35,10 +36,10 @@ const retryable = new Set<string>([
 
 /** The client's error to what is done about it. `error` may be anything. */
 export function classify(error: unknown): Refused {
-  const { code, details, message } = (error ?? {}) as { code?: unknown; details?: unknown; message?: unknown };
+  const { code, details, message, metadata } = (error ?? {}) as Readonly<Record<string, unknown>>;
   const reason = (typeof code === 'number' ? names[code] : undefined) ?? 'unknown';
   const words = firstLine(String(details ?? message ?? error));
-  const retryAfterMs = undefined;
+  const retryAfterMs = readRetryDelay(metadata);
   if (isWebPage(words)) return { status: 'drop', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };
   // May be a server that has yet to come up behind the same address, so it is tried again.
   if (isOtherProtocol(words)) return { status: 'retry', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };

@@ -57,6 +57,7 @@ function createMetrics(context: ExporterContext, common: Common, logs: OtlpLogsE
       kernelCounts,
       losses: () => losses(ledger, kernelCounts()),
       queues: () => new Map(logs ? [[LOGS_EXPORTER, logs.queuedBytes]] : []),
+      deliveries: new Map(logs ? [[LOGS_EXPORTER, logs.delivery]] : []),
     },
     log.warn,
   );

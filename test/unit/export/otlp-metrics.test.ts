@@ -3,6 +3,7 @@ import { emptyResource } from '@opentelemetry/resources';
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics';
 import test from 'ava';
 import { ConnectionMetrics } from '../../../src/export/otlp/connection-metrics.ts';
+import { Delivery } from '../../../src/export/otlp/delivery.ts';
 import { createOtlpMetricsExporter } from '../../../src/export/otlp/metrics.ts';
 import { createMetricProducer } from '../../../src/export/otlp/producer.ts';
 import { type HistogramSeries, type Series, SumSeries } from '../../../src/export/otlp/series.ts';
@@ -12,6 +13,7 @@ import type { ConnectionRecord } from '../../../src/model.ts';
 import { type DecodedMetric, decodeMetrics } from '../../support/otlp-decode.ts';
 import { host, makeProcess, makeRecord } from '../../support/otlp-records.ts';
 import { startOtlpServer } from '../../support/otlp-server.ts';
+import { ok, refused, scriptedTransport } from '../../support/scripted-transport.ts';
 
 const owner = makeProcess(1);
 const plain = { process: owner, handshakeDuration: undefined, smoothedRtt: undefined } as const;
@@ -243,8 +245,27 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   ledger.lose('export', 'queue_full', 11);
   ledger.deliver('otlp-logs', 1002);
   const kernelCounts = () => ({ opened: 9, closed: 5, live: 4, lost: {}, dropped: {} });
-  const options = { endpoint: server.endpoint, host, ledger, kernelCounts, queues: () => new Map([['otlp-logs', 17]]) };
+  const transport = scriptedTransport((_, number) => (number === 0 ? refused('retry', 'unavailable') : ok));
+  const delivery = new Delivery({
+    name: 'x',
+    title: 'x',
+    transport,
+    ledger: new Ledger(),
+    say: () => {},
+    limits: { retryMs: [1, 1] },
+  });
+  const options = {
+    endpoint: server.endpoint,
+    host,
+    ledger,
+    kernelCounts,
+    queues: () => new Map([['otlp-logs', 17]]),
+    deliveries: new Map([['otlp-logs', delivery]]),
+  };
   const exporter = createOtlpMetricsExporter({ ...options, extra: { site: 'x' } }, (message) => t.fail(message));
+  delivery.push({ bytes: new Uint8Array(9), count: 1 });
+  await transport.until(() => transport.accepted.length === 1);
+  await delivery.shutdown(Date.now() + 60_000);
   exporter.export(Array.from({ length: 1009 }, (_, number) => makeRecord(number, { process: owner })));
   await exporter.shutdown(Date.now() + 60_000);
   t.is(server.accepted.length, 1);
@@ -271,11 +292,18 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   t.is(find(agentMetrics.sent.name).points[0]?.value, 1002);
   t.is(find(agentMetrics.queue.name).points[0]?.value, 17);
   t.is(find(agentMetrics.live.name).points[0]?.value, 4);
+  const requests = find(agentMetrics.exportDuration.name).points;
+  t.deepEqual(requests.map(({ count, attributes }) => [count, attributes['error.type']?.value]).sort(), [
+    [1, undefined],
+    [1, 'unavailable'],
+  ]);
+  t.is(find(agentMetrics.exportRetries.name).points[0]?.value, 1);
+  t.is(find(agentMetrics.exportRenewals.name).points[0]?.value, 0);
 });
 
 test('what the server says is said once, and the end keeps its deadline', async (t) => {
-  const refused = { code: status.PERMISSION_DENIED, details: 'not you' };
-  const server = await startOtlpServer({ service: 'metrics', script: [refused, refused, 'ok', 'hang'] });
+  const denied = { code: status.PERMISSION_DENIED, details: 'not you' };
+  const server = await startOtlpServer({ service: 'metrics', script: [denied, denied, 'ok', 'hang'] });
   t.teardown(() => server.stop());
   const said: string[] = [];
   const options = { endpoint: server.endpoint, host, ledger: new Ledger(), intervalMs: 100 };

@@ -1,0 +1,278 @@
+/**
+ * From encoded batches to a server that has them: kept in a bounded queue until the server took them, tried again for as
+ * long as there is room for them. Every record ends as sent or in one count of the ledger. It knows neither what is in a
+ * batch nor by which protocol it travels.
+ */
+import type { Ledger } from '../../ledger.ts';
+import type { EncodedBatch } from './log-writer.ts';
+import { BatchQueue, type Parcel } from './queue.ts';
+import { splitRequest } from './split.ts';
+import type { Outcome, Refused, Transport } from './transport.ts';
+
+export interface DeliveryOptions {
+  /** Name of the exporter in the ledger. */
+  readonly name: string;
+  /** What the lines in the log begin with: `OTLP logs`. */
+  readonly title: string;
+  readonly transport: Transport;
+  readonly ledger: Ledger;
+  readonly say: Say;
+  readonly limits?: DeliveryLimits;
+}
+
+export interface DeliveryLimits {
+  /** Bytes that may wait. Default 32 MiB. */
+  readonly queueBytes?: number | undefined;
+  /** First and longest pause before a batch is tried again, before jitter. Default 1,000 and 30,000. */
+  readonly retryMs?: readonly [first: number, longest: number] | undefined;
+  /** Without an answer for so long a request is given up and the connection replaced. Default 60,000. */
+  readonly stuckMs?: number | undefined;
+}
+
+/** Writes one line to the agent's log. */
+export type Say = (message: string) => void;
+
+/** How it went so far. */
+export interface DeliveryCounts {
+  /** Requests that were answered or given up. */
+  requests: number;
+  /** Of these, those whose batch was tried again. */
+  retries: number;
+  /** Batches that were divided. */
+  splits: number;
+  /** Connections that were replaced because nothing passed. */
+  renewals: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+/** Requests at once: enough to fill a connection to another continent, few enough to bound what a crash sends twice. */
+const CONCURRENCY = 4;
+/** A channel that failed so often in a row is replaced: gRPC's own pause between connects grows to two minutes. */
+const RENEW_AFTER = 3;
+/** A server that wants to be left alone for longer is asked all the same. Milliseconds. */
+const LONGEST_WISH = 600_000;
+/** At the end, failures in a row after which the server is taken to be gone. */
+const LAST_FAILURES = 2;
+/** Failures of a batch, while others pass, after which it is divided; and, of a single record, dropped. */
+const DIVIDE_AFTER = 5;
+const DROP_AFTER = 50;
+const MAX_REASONS = 100;
+
+export class Delivery {
+  readonly counts: DeliveryCounts = { requests: 0, retries: 0, splits: 0, renewals: 0 };
+  /** Called with each request that was answered: seconds, and `undefined` for accepted or the reason of the failure. */
+  onRequest: (seconds: number, reason: string | undefined) => void = () => undefined;
+  readonly #name: string;
+  readonly #title: string;
+  readonly #transport: Transport;
+  readonly #ledger: Ledger;
+  readonly #say: Say;
+  readonly #queue: BatchQueue;
+  readonly #retryMs: readonly [number, number];
+  readonly #stuckMs: number;
+  readonly #watchdog: NodeJS.Timeout;
+  /** With when it was sent. */
+  readonly #inFlight = new Map<Parcel, number>();
+  readonly #saidReasons = new Set<string>();
+  #pauseTimer: NodeJS.Timeout | undefined;
+  /** Attempts since the last success; requests that fail together are one. */
+  #failures = 0;
+  #failuresAtEnd = 0;
+  /** Batches that the server took. */
+  #passed = 0;
+  /** When something passed last, or there was nothing to do. */
+  #lastProgress = performance.now();
+  #largest = Number.POSITIVE_INFINITY;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #deadline = Number.POSITIVE_INFINITY;
+  #closed: Promise<void> | undefined;
+  #resolveClosed: () => void = () => undefined;
+
+  constructor({ name, title, transport, ledger, say, limits = {} }: DeliveryOptions) {
+    this.#name = name;
+    this.#title = title;
+    this.#transport = transport;
+    this.#ledger = ledger;
+    this.#say = say;
+    this.#queue = new BatchQueue(limits.queueBytes ?? 32 * MEBIBYTE);
+    this.#retryMs = limits.retryMs ?? [1000, 30_000];
+    this.#stuckMs = limits.stuckMs ?? 60_000;
+    this.#watchdog = setInterval(() => this.#watch(), this.#stuckMs / 4).unref();
+  }
+
+  /** Bytes of the batches that are not sent yet, those in flight included. */
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Bytes that the server is known to take in one request, as far as it has refused larger ones. */
+  get largest(): number {
+    return this.#largest;
+  }
+
+  /** Takes a batch over; its bytes must not change any more. */
+  push(batch: EncodedBatch): void {
+    if (this.#state === 'closed') return void this.#ledger.lose('export', 'shutdown', batch.count);
+    if (this.#inFlight.size + this.#queue.length === 0) this.#lastProgress = performance.now();
+    const dropped = this.#queue.push(batch);
+    if (dropped > 0) this.#lose('queue_full', dropped, 'the queue is full: the oldest records are dropped');
+    this.#pump();
+  }
+
+  /** Sends what waits until `deadline` (as Date.now()) or until the server is plainly gone, and counts the rest. Idempotent. */
+  shutdown(deadline: number): Promise<void> {
+    this.#closed ??= this.#shutdown(deadline);
+    return this.#closed;
+  }
+
+  /** Requests while the server is well; one at a time, as a probe, while it isn't; none in a pause. */
+  #pump(): void {
+    const limit = this.#failures > 0 ? 1 : CONCURRENCY;
+    while (this.#state !== 'closed' && this.#pauseTimer === undefined && this.#inFlight.size < limit) {
+      const parcel = this.#queue.shift();
+      if (parcel === undefined) break;
+      this.#send(parcel);
+    }
+    if (this.#state === 'closing' && this.#inFlight.size === 0 && this.#queue.length === 0) this.#finish();
+  }
+
+  #send(parcel: Parcel): void {
+    const begin = performance.now();
+    this.#inFlight.set(parcel, begin);
+    void this.#transport.send(parcel.bytes).then((outcome) => {
+      // What came too late for the watchdog or the deadline is tried again or counted already.
+      if (this.#inFlight.get(parcel) === begin && this.#state !== 'closed') this.#onOutcome(parcel, outcome);
+    });
+  }
+
+  #onOutcome(parcel: Parcel, outcome: Outcome): void {
+    const seconds = (performance.now() - (this.#inFlight.get(parcel) as number)) / 1000;
+    this.#inFlight.delete(parcel);
+    this.counts.requests++;
+    this.onRequest(seconds, outcome.status === 'accepted' ? undefined : outcome.reason);
+    if (outcome.status === 'accepted') this.#onSuccess(parcel, outcome.rejected, outcome.message);
+    else if (outcome.status === 'split') this.#split(parcel, outcome, 'too_large');
+    else if (outcome.status === 'drop') this.#drop(parcel, outcome, outcome.reason);
+    else this.#retry(parcel, outcome);
+    this.#pump();
+  }
+
+  #onSuccess(parcel: Parcel, rejected: number, message: string): void {
+    this.#queue.release(parcel);
+    const refused = Math.min(Math.max(rejected, 0), parcel.count);
+    if (refused > 0) this.#lose('rejected', refused, `the server rejected records: ${message}`);
+    else if (message !== '') this.#sayOnce(`the server warns: ${message}`);
+    this.#ledger.deliver(this.#name, parcel.count - refused);
+    this.#passed++;
+    this.#lastProgress = performance.now();
+    if (this.#failures === 0) return;
+    this.#failures = 0;
+    this.#saidReasons.clear();
+    this.#say(`${this.#title}: ${this.#transport.endpoint} takes records again`);
+  }
+
+  /** `reason`: under which a single record, which can't be divided, is counted. */
+  #split(parcel: Parcel, failure: Refused, reason: string): void {
+    const parts = splitRequest(parcel);
+    if (parts === undefined) return void this.#drop(parcel, failure, reason);
+    this.counts.splits++;
+    this.#queue.replace(parcel, parts);
+    if (failure.status !== 'split') return;
+    this.#largest = Math.min(this.#largest, parts[0].bytes.length);
+    this.#sayOnce(`requests are made smaller: ${failure.message}`);
+  }
+
+  #drop(parcel: Parcel, { message }: Refused, reason: string): void {
+    this.#queue.release(parcel);
+    this.#lose(reason, parcel.count, `records were refused and are dropped: ${message}`);
+  }
+
+  #retry(parcel: Parcel, failure: Refused): void {
+    this.counts.retries++;
+    if (parcel.passedBefore !== undefined && this.#passed > parcel.passedBefore) parcel.outvoted++;
+    parcel.passedBefore = this.#passed;
+    if (parcel.outvoted >= (parcel.count > 1 ? DIVIDE_AFTER : DROP_AFTER)) this.#split(parcel, failure, failure.reason);
+    else this.#queue.putBack(parcel);
+    this.#sayOnce(`records wait and are tried again: ${failure.message}`);
+    if (this.#pauseTimer !== undefined) return;
+    this.#failures++;
+    if (this.#failures % RENEW_AFTER === 0) this.#transport.renew();
+    if (this.#state === 'closing' && this.#isGone(failure)) this.#finish();
+    else this.#pause(failure.retryAfterMs);
+  }
+
+  /** At the end there is no time to lose; a server that says when to come back gets its way if the deadline allows. */
+  #isGone({ retryAfterMs = 0 }: Refused): boolean {
+    if (retryAfterMs > 0) return Date.now() + retryAfterMs >= this.#deadline;
+    return ++this.#failuresAtEnd >= LAST_FAILURES;
+  }
+
+  /** Exponential with jitter, so that many agents don't come back as one: half to all of it, or what the server wants and a little. */
+  #pause(wish: number | undefined): void {
+    const [first, longest] = this.#retryMs;
+    const own = Math.min(first * 2 ** (this.#failures - 1), longest) * (0.5 + Math.random() / 2);
+    const wanted = Math.min(wish ?? 0, LONGEST_WISH) * (1 + Math.random() / 10);
+    const pause = this.#state === 'closing' ? Math.max(first / 2, wish ?? 0) : Math.max(own, wanted);
+    this.#pauseTimer = setTimeout(() => this.#resume(), pause).unref();
+  }
+
+  #resume(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    this.#pump();
+  }
+
+  /** Neither a request without an answer nor a connection on which nothing passes lasts for ever. */
+  #watch(): void {
+    const now = performance.now();
+    if (this.#inFlight.size + this.#queue.length === 0) this.#lastProgress = now;
+    const isStuck = now - this.#lastProgress > this.#stuckMs && this.#pauseTimer === undefined;
+    if (isStuck) {
+      this.#lastProgress = now;
+      this.counts.renewals++;
+      this.#transport.renew();
+    }
+    const message = `no answer for ${this.#stuckMs / 1000} s`;
+    for (const [parcel, sent] of this.#inFlight)
+      if (now - sent > this.#stuckMs)
+        this.#onOutcome(parcel, { status: 'retry', reason: 'no_answer', message, retryAfterMs: undefined });
+  }
+
+  async #shutdown(deadline: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#resolveClosed = resolve;
+    this.#state = 'closing';
+    this.#deadline = deadline;
+    // The one timer that keeps the process alive: until here at most.
+    const timer = setTimeout(() => this.#finish(), Math.max(0, deadline - Date.now()));
+    this.#resume();
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** What is neither sent nor counted by now is lost. */
+  #finish(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#pauseTimer);
+    clearInterval(this.#watchdog);
+    let left = 0;
+    for (const { count } of this.#inFlight.keys()) left += count;
+    for (let parcel = this.#queue.shift(); parcel; parcel = this.#queue.shift()) left += parcel.count;
+    if (left > 0) this.#ledger.lose('export', 'shutdown', left);
+    this.#transport.close();
+    this.#resolveClosed();
+  }
+
+  #lose(reason: string, count: number, message: string): void {
+    this.#ledger.lose('export', reason, count);
+    this.#sayOnce(message);
+  }
+
+  /** Each reason once, until the server is well again: what goes on is in the counts. */
+  #sayOnce(message: string): void {
+    if (this.#saidReasons.has(message) || this.#saidReasons.size >= MAX_REASONS) return;
+    this.#saidReasons.add(message);
+    this.#say(`${this.#title}: ${this.#transport.endpoint}: ${message}`);
+  }
+}

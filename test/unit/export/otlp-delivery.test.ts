@@ -1,0 +1,192 @@
+import test from 'ava';
+import { Delivery, type DeliveryLimits } from '../../../src/export/otlp/delivery.ts';
+import { type EncodedBatch, LogWriter } from '../../../src/export/otlp/log-writer.ts';
+import { splitRequest } from '../../../src/export/otlp/split.ts';
+import { createRecordAttributes } from '../../../src/export/semconv.ts';
+import { Ledger } from '../../../src/ledger.ts';
+import type { ConnectionRecord } from '../../../src/model.ts';
+import { countLogs, decodeLogs } from '../../support/otlp-decode.ts';
+import { host, makeRecord, makeVariedRecords, ownNetworkNamespace } from '../../support/otlp-records.ts';
+import {
+  ok,
+  refused,
+  type Scripted,
+  type ScriptedTransport,
+  scriptedTransport,
+} from '../../support/scripted-transport.ts';
+
+const attributes = createRecordAttributes({ ownNetworkNamespace });
+
+function encode(records: readonly ConnectionRecord[]): EncodedBatch {
+  const writer = new LogWriter({ attributes, host });
+  for (const record of records) writer.add(record, 1n);
+  return writer.take();
+}
+
+const batchOf = (count: number, first = 0) =>
+  encode(Array.from({ length: count }, (_, number) => makeRecord(first + number)));
+
+function uidsOf(bytes: Uint8Array): unknown[] {
+  return decodeLogs(bytes).flatMap(({ scopes }) =>
+    scopes.flatMap(({ items }) => items.map((item) => item.attributes['log.record.uid']?.value)),
+  );
+}
+
+const allUids = (requests: readonly Uint8Array[]) => requests.flatMap(uidsOf).sort();
+
+interface Rig {
+  transport: ScriptedTransport;
+  delivery: Delivery;
+  ledger: Ledger;
+  said: string[];
+}
+
+function createRig(answer: (bytes: Uint8Array, number: number) => Scripted, limits: DeliveryLimits = {}): Rig {
+  const transport = scriptedTransport(answer);
+  const ledger = new Ledger();
+  const said: string[] = [];
+  const delivery = new Delivery({
+    name: 'test',
+    title: 'test',
+    transport,
+    ledger,
+    say: (message) => void said.push(message),
+    limits: { retryMs: [1, 5], ...limits },
+  });
+  return { transport, delivery, ledger, said };
+}
+
+const later = () => Date.now() + 60_000;
+const sent = ({ ledger }: Rig) => ledger.sent.get('test') ?? 0;
+const lost = ({ ledger }: Rig) =>
+  Object.fromEntries(ledger.lost.map(({ stage, reason, count }) => [`${stage}/${reason}`, count]));
+
+test('halves of a request hold what it held: each record once, with its resource and scope', (t) => {
+  const batch = encode(makeVariedRecords());
+  const parts = splitRequest(batch) ?? [];
+  t.deepEqual(
+    parts.map(({ count }) => count),
+    [100, 100],
+  );
+  t.deepEqual(
+    parts.map(({ bytes }) => countLogs(bytes)),
+    [100, 100],
+  );
+  const flat = (bytes: Uint8Array) =>
+    decodeLogs(bytes).flatMap(({ scopes, ...resource }) =>
+      scopes.flatMap(({ items, ...scope }) => items.map((item) => ({ ...resource, scope, item }))),
+    );
+  t.deepEqual(
+    parts.flatMap(({ bytes }) => flat(bytes)),
+    flat(batch.bytes),
+  );
+});
+
+test('what is no request and what is one record is not divided', (t) => {
+  t.is(splitRequest(batchOf(1)), undefined);
+  t.is(splitRequest({ bytes: Uint8Array.of(0x0a, 0x7f, 1), count: 2 }), undefined);
+});
+
+test('a request that the server finds too large is divided until it fits, and later ones are smaller from the start', async (t) => {
+  const batch = batchOf(300);
+  const limit = batch.bytes.length / 5;
+  const rig = createRig((bytes) => (bytes.length > limit ? refused('split', 'resource_exhausted') : ok));
+  rig.delivery.push(batch);
+  await rig.delivery.shutdown(later());
+  t.deepEqual(allUids(rig.transport.accepted), allUids([batch.bytes]));
+  t.is(sent(rig), 300);
+  t.deepEqual(lost(rig), {});
+  t.true(rig.delivery.largest <= limit);
+  t.is(rig.said.length, 1);
+  t.is(rig.delivery.queuedBytes, 0);
+});
+
+test('a single record that is too large is counted as that, and what it was with passes', async (t) => {
+  const long = makeRecord(7, { localAddress: 'x'.repeat(60_000) });
+  const batch = encode([...Array.from({ length: 20 }, (_, number) => makeRecord(100 + number)), long]);
+  const rig = createRig((bytes) => (bytes.length > 50_000 ? refused('split', 'resource_exhausted') : ok));
+  rig.delivery.push(batch);
+  await rig.delivery.shutdown(later());
+  t.is(sent(rig), 20);
+  t.deepEqual(lost(rig), { 'export/too_large': 1 });
+});
+
+test('a record that always fails while others pass is isolated and dropped: the others do not wait for it', async (t) => {
+  const poison = makeRecord(13, { localAddress: 'poison' });
+  const batch = encode([makeRecord(1), poison, makeRecord(2), makeRecord(3)]);
+  const isBad = (bytes: Uint8Array) => Buffer.from(bytes).includes('poison');
+  const rig = createRig((bytes) => (isBad(bytes) ? refused('retry', 'unavailable') : ok), { retryMs: [0.1, 0.1] });
+  rig.delivery.push(batch);
+  let pushed = 0;
+  const feed = setInterval(() => rig.delivery.push(batchOf(1, 1000 + pushed++)), 1);
+  await rig.transport.until(() => (lost(rig)['export/unavailable'] ?? 0) > 0);
+  clearInterval(feed);
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), { 'export/unavailable': 1 });
+  t.is(sent(rig), 3 + pushed);
+});
+
+test('as long as nothing passes, nothing is dropped for failing', async (t) => {
+  let isUp = false;
+  const rig = createRig(() => (isUp ? ok : refused('retry', 'unavailable')), { retryMs: [0.01, 0.01] });
+  for (let number = 0; number < 5; number++) rig.delivery.push(batchOf(1, number));
+  await rig.transport.until(() => rig.transport.requests.length > 200);
+  t.deepEqual(lost(rig), {});
+  isUp = true;
+  await rig.transport.until(() => sent(rig) === 5);
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), {});
+  t.true(rig.transport.renewals > 50);
+});
+
+test('a server that says when to come back is not asked before', async (t) => {
+  const times: number[] = [];
+  const rig = createRig((_, number) => {
+    times.push(performance.now());
+    return number === 0 ? refused('retry', 'resource_exhausted', 200) : ok;
+  });
+  rig.delivery.push(batchOf(2));
+  await rig.transport.until(() => sent(rig) === 2);
+  // The clock of timers may be a millisecond behind.
+  t.true((times[1] as number) - (times[0] as number) >= 199);
+  await rig.delivery.shutdown(later());
+});
+
+test('the end cuts such a pause short, and waits for what the server wants then if there is time', async (t) => {
+  const rig = createRig((_, number) =>
+    number === 0 ? refused('retry', 'unavailable', 500_000) : number < 4 ? refused('retry', 'unavailable', 1) : ok,
+  );
+  rig.delivery.push(batchOf(2));
+  await rig.transport.until(() => rig.transport.requests.length === 1);
+  await rig.delivery.shutdown(later());
+  t.is(sent(rig), 2);
+  t.is(rig.transport.requests.length, 5);
+});
+
+test('at the end a server that wants more time than there is is not waited for', async (t) => {
+  const rig = createRig(() => refused('retry', 'unavailable', 500_000));
+  rig.delivery.push(batchOf(2));
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), { 'export/shutdown': 2 });
+  t.true(rig.transport.closed);
+});
+
+test('a request without any answer is given up, on a new connection it passes', async (t) => {
+  const rig: Rig = createRig(() => (rig.transport.renewals === 0 ? 'hang' : ok), { stuckMs: 40 });
+  for (let number = 0; number < 9; number++) rig.delivery.push(batchOf(10, number * 10));
+  await rig.transport.until(() => sent(rig) === 90);
+  t.true(rig.delivery.counts.renewals >= 1);
+  t.deepEqual(allUids(rig.transport.accepted), allUids([batchOf(90).bytes]));
+  t.regex(rig.said[0] as string, /no answer/);
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), {});
+});
+
+test('no more than four requests are under way at once', async (t) => {
+  const rig = createRig(() => 'hang');
+  for (let number = 0; number < 9; number++) rig.delivery.push(batchOf(1, number));
+  await rig.transport.until(() => rig.transport.requests.length >= 4);
+  t.is(rig.transport.requests.length, 4);
+  await rig.delivery.shutdown(Date.now());
+  t.deepEqual(lost(rig), { 'export/shutdown': 9 });
+});
