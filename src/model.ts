@@ -35,6 +35,45 @@ export type ErrorType =
   | 'connection_aborted'
   | '_OTHER';
 
+/** A container, shared by all its processes. */
+export interface Container {
+  /** As its runtime calls it: 64 hexadecimal digits with most, a name with LXC and systemd-nspawn. */
+  readonly id: string;
+  /** docker, podman, containerd, cri-o …; undefined where the cgroup's path does not tell. */
+  readonly runtime: string | undefined;
+  /** What its runtime says; replaced as a whole when that changes, undefined until it has answered. */
+  details?: ContainerDetails;
+}
+
+/** What a container's runtime says of it. */
+export interface ContainerDetails {
+  /** The runtime that answered. */
+  readonly runtime: string;
+  readonly name?: string | undefined;
+  /** Registry and repository, without tag and digest. */
+  readonly imageName?: string | undefined;
+  readonly imageTags?: readonly string[];
+  /** Those that were asked for, by their key. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly composeProject?: string | undefined;
+  readonly composeService?: string | undefined;
+  /** Its name in the specification of its pod. */
+  readonly podContainerName?: string | undefined;
+}
+
+/** A Kubernetes pod, shared by all its processes. */
+export interface Pod {
+  /** Of a static pod, the hash of its configuration, which is what the cgroup's path has. */
+  readonly uid: string;
+  /** Replaced as a whole when that changes, undefined until somebody has answered. */
+  details?: PodDetails;
+}
+
+export interface PodDetails {
+  readonly name: string;
+  readonly namespace: string;
+}
+
 /** A program that ran as one process: a new one after each exec. Described by the kernel at its first socket. */
 export interface Process {
   /** Number the kernel side gave this description; unique while the agent runs. 0: nobody is known. */
@@ -60,6 +99,10 @@ export interface Process {
   userName?: string;
   groupName?: string;
   parentUserName?: string;
+  container?: Container;
+  pod?: Pod;
+  /** The service it belongs to, when it is in no container. */
+  systemdUnit?: string;
 }
 
 /** What is known of a peer's address beyond the address. */

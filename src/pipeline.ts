@@ -10,6 +10,7 @@ import { describeFromProc } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
 import { createDeltas } from './correlate/deltas.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
+import { createContainerEnricher } from './enrich/container.ts';
 import { createEnrichment } from './enrich/index.ts';
 import { createPlaces } from './enrich/place.ts';
 import { createUserEnricher } from './enrich/user.ts';
@@ -53,7 +54,7 @@ export async function startPipeline(
   });
   const decoder = createDecoder({
     ledger,
-    onProcess: createEnrichment([createUserEnricher(lookupName)], ledger),
+    onProcess: createEnrichment([createUserEnricher(lookupName), createContainerEnricher()], ledger),
     describe: describeFromProc,
     resetReasons: selection.wantsReset ? resetReasons() : [],
   });

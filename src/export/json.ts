@@ -46,20 +46,25 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
     )},"resource":${resource(record.process)},"attributes":{${recordFields(record)}}}\n`;
 }
 
-/** The resource of a process is made once, and again when a name of a user, which is looked up apart, has come. */
+/** The resource of a process is made once, and again when what others know of it, who are asked apart, has come. */
 function createResourceFormatter({ host, attributes }: JsonOptions): (process: Process | undefined) => string {
   const common = { ...readAll(hostAttributes, host), ...attributes };
   const unknown = JSON.stringify(wellFormed({ 'service.name': unknownService, ...common }));
-  const cache = new WeakMap<Process, { names: string; text: string }>();
+  const cache = new WeakMap<Process, { state: readonly unknown[]; text: string }>();
   return (process) => {
     if (!process) return unknown;
-    const names = `${process.userName}\0${process.groupName}\0${process.parentUserName}`;
     const cached = cache.get(process);
-    if (cached?.names === names) return cached.text;
+    const state = lookedUp(process);
+    if (cached?.state.every((part, index) => part === state[index])) return cached.text;
     const text = JSON.stringify(wellFormed({ ...readAll(resourceAttributes, process), ...common }));
-    cache.set(process, { names, text });
+    cache.set(process, { state, text });
     return text;
   };
+}
+
+/** What may come later than the process itself. */
+function lookedUp({ userName, groupName, parentUserName, container, pod }: Process): readonly unknown[] {
+  return [userName, groupName, parentUserName, container?.details, pod?.details];
 }
 
 function readAll<Source>(attributes: readonly Attribute<Source>[], source: Source): Record<string, AttributeValue> {

@@ -40,7 +40,7 @@ export interface Host {
   readonly agentVersion: string;
 }
 
-type Value = { string: string; int: number; double: number; boolean: boolean };
+type Value = { string: string; int: number; double: number; boolean: boolean; 'string[]': readonly string[] };
 
 /** Makes an attribute whose `read` the compiler checks against its type. */
 function define<Source, Type extends keyof Value>(
@@ -84,6 +84,55 @@ export const hostAttributes: readonly Attribute<Host>[] = [
 /** `service.name` where nobody knows the process. */
 export const unknownService = 'unknown_service';
 
+const IN_CONTAINER = 'in a container';
+const ANSWERED = 'in a container, when its runtime has answered';
+const COMPOSE = 'a container of Compose, when its runtime has answered';
+
+const containerAttributes: readonly Attribute<Process>[] = [
+  define('container.id', 'string', 'Id of the container', IN_CONTAINER, ({ container }) => container?.id),
+  define(
+    'container.runtime.name',
+    'string',
+    'docker, podman, containerd, cri-o, lxc, systemd-nspawn or nomad',
+    `${IN_CONTAINER}, as far as its cgroup or its runtime tells`,
+    ({ container }) => container?.details?.runtime ?? container?.runtime,
+  ),
+  define('container.name', 'string', 'Name of the container', ANSWERED, ({ container }) =>
+    filled(container?.details?.name),
+  ),
+  define(
+    'container.image.name',
+    'string',
+    'Registry and repository of its image, without the tag',
+    ANSWERED,
+    ({ container }) => filled(container?.details?.imageName),
+  ),
+  define(
+    'container.image.tags',
+    'string[]',
+    'Tags of its image, as it was asked for',
+    `${ANSWERED}, and a tag was asked for`,
+    ({ container }) => (container?.details?.imageTags?.length ? container.details.imageTags : undefined),
+  ),
+  define('sockflow.container.compose.project', 'string', 'Its Compose project', COMPOSE, ({ container }) =>
+    filled(container?.details?.composeProject),
+  ),
+  define('sockflow.container.compose.service', 'string', 'Its Compose service', COMPOSE, ({ container }) =>
+    filled(container?.details?.composeService),
+  ),
+];
+
+const POD_KNOWN = 'in a pod, when its runtime or Kubernetes has answered';
+
+const podAttributes: readonly Attribute<Process>[] = [
+  define('k8s.pod.uid', 'string', 'UID of the pod', 'in a pod', ({ pod }) => pod?.uid),
+  define('k8s.pod.name', 'string', 'Name of the pod', POD_KNOWN, ({ pod }) => pod?.details?.name),
+  define('k8s.namespace.name', 'string', 'Namespace of the pod', POD_KNOWN, ({ pod }) => pod?.details?.namespace),
+  define('k8s.container.name', 'string', 'Name of the container in its pod', POD_KNOWN, ({ container }) =>
+    filled(container?.details?.podContainerName),
+  ),
+];
+
 /** The observed process. */
 export const resourceAttributes: readonly Attribute<Process>[] = [
   define('service.name', 'string', 'Name of the executable', 'always', (process) => serviceName(process)),
@@ -123,6 +172,15 @@ export const resourceAttributes: readonly Attribute<Process>[] = [
   ),
   define('sockflow.process.parent.user.name', 'string', "Name of the parent's user", 'user has a name', (process) =>
     filled(process.parentUserName),
+  ),
+  ...containerAttributes,
+  ...podAttributes,
+  define(
+    'sockflow.systemd.unit',
+    'string',
+    'The service it belongs to',
+    'in a service, and in no container',
+    (process) => process.systemdUnit,
   ),
 ];
 

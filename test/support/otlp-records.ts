@@ -79,12 +79,29 @@ const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retr
 export function makeVariedRecords(): ConnectionRecord[] {
   const processes = [
     undefined,
-    makeProcess(1),
+    makeProcess(1, { systemdUnit: 'worker.service' }),
     makeProcess(2, { executablePath: undefined, executableName: 'kworker/0:1' }),
     makeProcess(3, { executablePath: '/opt/größe/日本語 🚀', executableName: '日本語 🚀' }),
     makeProcess(4, { executablePath: '/tmp/\ud800broken\udfff', executableName: '\ud800broken\udfff' }),
     makeProcess(5, { executablePath: `/${'deep/'.repeat(800)}end`, executableName: 'end' }),
-    makeProcess(6, { parentExecutablePath: undefined, parentExecutableName: undefined }),
+    makeProcess(6, {
+      container: {
+        id: '5f'.repeat(32),
+        runtime: 'docker',
+        details: {
+          runtime: 'docker',
+          name: 'shop-größe',
+          imageName: 'registry.local:5000/shop/web',
+          imageTags: ['1.2', 'latest'],
+          composeProject: 'shop',
+          composeService: 'web',
+          podContainerName: 'web',
+        },
+      },
+      pod: { uid: '1f0e2d3c-aaaa-4bbb-8ccc-0123456789ab', details: { name: 'web-0', namespace: 'shop' } },
+      parentExecutablePath: undefined,
+      parentExecutableName: undefined,
+    }),
     makeProcess(7, { startTime: 0n, executableName: '' }),
   ];
   return Array.from({ length: 200 }, (_, number) =>
