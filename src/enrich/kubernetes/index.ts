@@ -1,0 +1,124 @@
+/**
+ * What Kubernetes knows of the pods of this node, from the API server or from the kubelet, whichever may be asked.
+ * Without either, the names that the runtime has remain.
+ */
+import { readFileSync } from 'node:fs';
+import { StartError } from '../../errors.ts';
+import type { Ledger } from '../../ledger.ts';
+import type { Log } from '../../log.ts';
+import { type Access, inClusterAccess, kubeconfigAccess } from './access.ts';
+import { createApiSource, followPeers } from './api-source.ts';
+import { faultOf, tellFault } from './faults.ts';
+import { createApi } from './http.ts';
+import { createKubelet } from './kubelet.ts';
+import { namesOf, type PodSource } from './names.ts';
+import type { Peers } from './peers.ts';
+import { type Kept, wellKnown } from './pod.ts';
+import { createPods } from './pods.ts';
+
+export interface KubernetesOptions {
+  /** `auto`: the API server where there is a service account or a kubeconfig, else the kubelet. */
+  readonly source: 'auto' | 'api' | 'kubelet' | 'none';
+  readonly kubeconfig: string | undefined;
+  /** http://127.0.0.1:10255 */
+  readonly kubeletEndpoint: string;
+  /** PEM file that the kubelet's certificate is checked against. */
+  readonly kubeletCertificate: string | undefined;
+  readonly nodeName: string;
+  /** Names of labels and annotations of pods that are shown. */
+  readonly labels: readonly string[];
+  readonly annotations: readonly string[];
+  /** Whether addresses of the whole cluster are named. */
+  readonly peers: boolean;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Kubernetes extends PodSource {
+  readonly findPeer: Peers['find'];
+}
+
+/** Milliseconds for an answer. */
+const DEADLINE = 10_000;
+
+/** Undefined: nobody is to be asked. Throws a StartError when what was asked for can't be had. */
+export function createKubernetes(options: KubernetesOptions): Kubernetes | undefined {
+  const { source } = options;
+  if (source === 'none') return undefined;
+  const access = source === 'kubelet' ? undefined : apiAccess(options);
+  if (access) return fromApi(access, options);
+  if (source === 'api')
+    throw new StartError(
+      '--kubernetes api: there is no service account here, and no --kubeconfig',
+      'give --kubeconfig FILE, or run in a pod that has a service account',
+    );
+  if (options.peers)
+    throw new StartError(
+      '--kubernetes-peers needs the API server, and there is neither a service account nor --kubeconfig',
+      'give --kubeconfig FILE, or run in a pod that has a service account',
+    );
+  return fromKubelet(options);
+}
+
+function apiAccess({ kubeconfig, env = process.env }: KubernetesOptions): Access | undefined {
+  return kubeconfig === undefined ? inClusterAccess(env) : kubeconfigAccess(kubeconfig);
+}
+
+function keptBy({ labels, annotations }: KubernetesOptions): Kept {
+  return {
+    labels: new Set([...wellKnown.labels, ...labels]),
+    annotations: new Set([...wellKnown.annotations, ...annotations]),
+  };
+}
+
+function fromApi(access: Access, options: KubernetesOptions): Kubernetes {
+  const { nodeName, ledger, log } = options;
+  const api = createApi(access, { deadline: DEADLINE });
+  const end = new AbortController();
+  const teller = { ledger, log, server: access.server };
+  const source = createApiSource(api, { nodeName, kept: keptBy(options), teller, signal: end.signal });
+  const peers = options.peers ? followPeers(api, teller, end.signal) : undefined;
+  return {
+    ...source,
+    findPeer: (address) => peers?.find(address),
+    close() {
+      end.abort();
+      api.close();
+    },
+  };
+}
+
+function fromKubelet(options: KubernetesOptions): Kubernetes {
+  const { ledger, log, kubeletEndpoint: server } = options;
+  const api = createApi(kubeletAccess(options), { deadline: DEADLINE });
+  const pods = createPods();
+  const teller = { ledger, log, server, isOptional: options.source === 'auto' };
+  const kubelet = createKubelet(api, pods, {
+    kept: keptBy(options),
+    onFault: (error) => tellFault(teller, 'pods of this node', faultOf(error), error.message),
+  });
+  const find: PodSource['find'] = (uid, containerId) => namesOf(pods.find(uid, containerId), containerId);
+  return {
+    description: `pods from the kubelet at ${server}, once there are any`,
+    find,
+    async ask(uid, containerId) {
+      await kubelet.refresh();
+      return find(uid, containerId);
+    },
+    findPeer: () => undefined,
+    close: () => api.close(),
+  };
+}
+
+/** The service account's token, where there is one: the port without TLS asks for none. */
+function kubeletAccess({ kubeletEndpoint, kubeletCertificate, env = process.env }: KubernetesOptions): Access {
+  const account = kubeletEndpoint.startsWith('https:') ? inClusterAccess(env) : undefined;
+  return {
+    server: kubeletEndpoint.replace(/\/+$/, ''),
+    credentials() {
+      const { token, ca } = account?.credentials() ?? {};
+      return { token, ca: kubeletCertificate === undefined ? ca : readFileSync(kubeletCertificate, 'utf8') };
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/** Who owns the ReplicaSets and Jobs that own pods: asked of the API server, each once. */
+import { type Api, ApiError } from './http.ts';
+import { fieldsOf } from './json.ts';
+import { type Owner, type Pod, parseOwner } from './pod.ts';
+import type { OwnerOf } from './workload.ts';
+
+export interface Owners {
+  readonly ownerOf: OwnerOf;
+  /** Asks, if that is needed, and resolves when there is an answer or none to be had. */
+  learn(pod: Pod): Promise<void>;
+}
+
+export interface OwnersOptions {
+  onFault(error: ApiError): void;
+  readonly now?: () => number;
+}
+
+const paths = { ReplicaSet: '/apis/apps/v1/namespaces/*/replicasets/', Job: '/apis/batch/v1/namespaces/*/jobs/' };
+type Kind = keyof typeof paths;
+
+const MOST = 4_096;
+const MOST_AT_ONCE = 8;
+/** Milliseconds without questions after one that was refused or not answered. */
+const PAUSE = 60_000;
+
+export function createOwners(api: Api, { onFault, now = Date.now }: OwnersOptions): Owners {
+  const known = new Map<string, Owner | undefined>();
+  const asking = new Map<string, Promise<void>>();
+  const notBefore = { ReplicaSet: 0, Job: 0 };
+
+  const ask = async (kind: Kind, namespace: string, name: string, key: string): Promise<void> => {
+    try {
+      const object = await api.get(paths[kind].replace('*', encodeURIComponent(namespace)) + encodeURIComponent(name));
+      if (known.size >= MOST) known.clear();
+      known.set(key, parseOwner(fieldsOf(fieldsOf(object).metadata).ownerReferences));
+    } catch (error) {
+      // One that has gone is no fault; its name says the rest.
+      if (!(error instanceof ApiError) || error.status === 404) return;
+      notBefore[kind] = now() + PAUSE;
+      onFault(error);
+    } finally {
+      asking.delete(key);
+    }
+  };
+
+  return {
+    ownerOf(kind, namespace, name) {
+      const key = keyOf(kind, namespace, name);
+      return known.has(key) ? known.get(key) : 'unknown';
+    },
+    async learn({ owner, namespace }) {
+      if (owner?.kind !== 'ReplicaSet' && owner?.kind !== 'Job') return;
+      const key = keyOf(owner.kind, namespace, owner.name);
+      if (known.has(key) || now() < notBefore[owner.kind]) return;
+      const already = asking.get(key);
+      if (already) return already;
+      if (asking.size >= MOST_AT_ONCE) return;
+      const question = ask(owner.kind, namespace, owner.name, key);
+      asking.set(key, question);
+      await question;
+    },
+  };
+}
+
+function keyOf(kind: string, namespace: string, name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}
