@@ -28,8 +28,11 @@ struct connection {
   __u8 flags;
   __u8 family; /* of an attempt, as the next two: the socket itself does not know yet */
   __u16 dialled_port;
-  __u16 error;      /* that the program was told of before the end, and that the socket has forgotten by that */
-  __u32 dialled[4]; /* network order; IPv4 in the first */
+  __u16 error; /* that the program was told of before the end, and that the socket has forgotten by that */
+  union {
+    __u32 dialled[4];           /* of an attempt: network order; IPv4 in the first */
+    __u32 reported_retransmits; /* of a connection: as many as retransmit events have told of */
+  };
 };
 
 struct {

@@ -14,33 +14,35 @@ static __always_inline __u64 mix(__u64 x) {
   return x ^ (x >> 33);
 }
 
+/* Each number one above the initial one. Smaller one first, so that no end has to know its role. */
+static __always_inline __u64 id_of_numbers(__u32 local, __u32 remote) {
+  __u64 low = local < remote ? local : remote, high = local < remote ? remote : local;
+  return mix(high << 32 | low);
+}
+
 /*
  * The same on both ends: made of the two initial sequence numbers (plus one), which follow from the counters at any
- * time of the life. Smaller one first, so that no end has to know its role. A connect that never got an answer has no
- * second number; its start time stands in.
+ * time of the life. A connect that never got an answer has no second number; its start time stands in.
  */
 static __always_inline __u64 connection_id(const struct tcp_sock *tp, const struct connection *c) {
   __u32 local = tp->snd_una - (__u32)tp->bytes_acked + (c->role == SF_ROLE_CLIENT);
   __u32 remote = tp->rcv_nxt - (__u32)tp->bytes_received;
   if (!(c->flags & SF_FLAG_ESTABLISHED)) return mix(c->start_ns ^ ((__u64)local << 32));
-  __u64 low = local < remote ? local : remote, high = local < remote ? remote : local;
-  return mix(high << 32 | low);
+  return id_of_numbers(local, remote);
 }
 
-static __always_inline void fill_addresses(struct sf_connection *r, const struct tcp_sock *tp) {
-  const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  const __be32 *local = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32;
-  const __be32 *peer = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
+/* All but the local port, which a socket has in another place than a request. */
+static __always_inline void fill_endpoints(struct sf_connection *r, const struct sock_common *common) {
+  const __be32 *local = common->skc_v6_rcv_saddr.in6_u.u6_addr32;
+  const __be32 *peer = common->skc_v6_daddr.in6_u.u6_addr32;
   __be32 *to_local = (__be32 *)r->local_address, *to_peer = (__be32 *)r->peer_address;
 
-  /* skc_num is 0 already at CLOSE, inet_sport still holds the port. */
-  r->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
-  r->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
-  r->netns = sk->__sk_common.skc_net.net->ns.inum;
-  if (sk->__sk_common.skc_family == AF_INET) {
+  r->peer_port = bpf_ntohs(common->skc_dport);
+  r->netns = common->skc_net.net->ns.inum;
+  if (common->skc_family == AF_INET) {
     r->family = 4;
-    to_local[0] = sk->__sk_common.skc_rcv_saddr;
-    to_peer[0] = sk->__sk_common.skc_daddr;
+    to_local[0] = common->skc_rcv_saddr;
+    to_peer[0] = common->skc_daddr;
   } else if (peer[0] == 0 && peer[1] == 0 && peer[2] == bpf_htonl(0xffff)) {
     r->family = 4;
     to_local[0] = local[3];
@@ -111,9 +113,15 @@ static __always_inline __u64 mptcp_id(const struct tcp_sock *tp) {
   return local < remote ? mix(mix(local) ^ remote) : mix(mix(remote) ^ local);
 }
 
+/* What an event of a segment has beyond its connection; see sf_connection. */
+struct particulars {
+  __u32 detail;
+  __u32 segments;
+};
+
 /* Returns false when the ring is full; the caller counts it, since it knows what that costs. */
 static __always_inline bool emit_with(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
-                                      __u32 detail) {
+                                      const struct particulars *what) {
   const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
   struct sf_connection *r = NULL;
   if (tcp_details) {
@@ -143,11 +151,13 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   r->error = sk->sk_err ? sk->sk_err : c->error;
   r->shutdown = sk->sk_shutdown;
   r->flags = c->flags;
-  r->detail = detail;
+  r->detail = what->detail;
   r->mptcp_id = mptcp_id(tp);
   r->interface = interface_of(tp);
-  r->unused = 0;
-  fill_addresses(r, tp);
+  r->segments = what->segments;
+  fill_endpoints(r, &sk->__sk_common);
+  /* skc_num is 0 already at CLOSE, inet_sport still holds the port. */
+  r->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
   fill_counters(r, tp);
   if (r->local_port) r->flags |= SF_FLAG_BOUND;
   ring_submit(r);
@@ -155,7 +165,8 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
 }
 
 static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
-  return emit_with(tp, c, event, state, 0);
+  struct particulars none = {};
+  return emit_with(tp, c, event, state, &none);
 }
 
 #endif

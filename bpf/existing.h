@@ -34,6 +34,7 @@ static __always_inline void connection_found(struct sock *sk, struct tcp_sock *t
       .process = process,
       .role = role_of(tp, state),
       .attribution = process ? SF_OWNER_SNAPSHOT : SF_OWNER_NONE,
+      .reported_retransmits = tp->total_retrans,
       .flags = SF_FLAG_PRE_EXISTING | (state == TCP_SYN_SENT ? 0 : SF_FLAG_ESTABLISHED),
   };
   if (connection_get(sk, fresh.cookie)) return; /* a new one, or open in another process too */

@@ -91,6 +91,7 @@ struct sk_buff_head {
 
 struct net_device {
   int ifindex;
+  possible_net_t nd_net;
 };
 struct dst_entry {
   struct net_device *dev;
@@ -252,6 +253,21 @@ struct tcp_skb_cb {
 };
 struct sk_buff {
   char cb[48]; /* TCP's own: a tcp_skb_cb */
+  unsigned long _skb_refdst;
+  unsigned char *head;
+  __u16 network_header; /* offsets from head */
+  __u16 transport_header;
+};
+
+/* What a SYN makes of a listener, until the last ACK. */
+struct request_sock {
+  struct sock_common __req_common;
+  __u8 num_retrans;
+};
+struct tcp_request_sock {
+  __u64 snt_synack; /* microseconds of the monotonic clock */
+  __u32 rcv_isn;
+  __u32 snt_isn;
 };
 
 struct sock_extended_err {

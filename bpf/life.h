@@ -16,6 +16,7 @@ static __always_inline void client_begins(struct sock *sk) {
   struct connection *noted = connection_get(sk, cookie);
   if (noted && is_attempt(noted)) {
     noted->flags = 0;
+    noted->reported_retransmits = 0;
     count(SF_COUNT_CONNECTS);
     return;
   }
@@ -43,6 +44,7 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
       .flags = SF_FLAG_ESTABLISHED,
       .start_ns = bpf_ktime_get_boot_ns(),
       .cookie = bpf_get_socket_cookie(sk),
+      .reported_retransmits = tp->total_retrans, /* SYN-ACKs */
   };
   owner_from_listener(&c, sk);
   connection_begin(sk, &c, SF_COUNT_ACCEPTS);

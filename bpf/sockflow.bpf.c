@@ -7,6 +7,8 @@
  *   existing.h    what is older than the agent   attempt.h     connects that fail before a SYN
  *   reset.h       resets                         life.h        state changes, from SYN to CLOSE
  *   count.h       what happened, what was lost   look.h        a look at all that lives
+ *   retransmit.h  segments sent again            segment.h     what a packet says by itself
+ *   once.h        for hooks that interrupt each other
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -18,8 +20,10 @@
 #include "existing.h"
 #include "life.h"
 #include "look.h"
+#include "once.h"
 #include "owner.h"
 #include "reset.h"
+#include "retransmit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -124,30 +128,51 @@ int released(struct bpf_sock *ctx) {
   return 1;
 }
 
-/* A segment that was sent again; attached only when asked for. */
+/* A segment that was sent again; attached only when asked for, as the next two. */
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(retransmitted, struct sock *sk, struct sk_buff *skb) {
-  struct connection *c = connection_get(sk, cookie_of(sk));
-  struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-  if (!c || !tp) return 0;
-  struct tcp_skb_cb *segment = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
-  /* The server's SYN is not among the bytes that it counts as acknowledged. */
-  __u32 begin = tp->snd_una - (__u32)tp->bytes_acked - (c->role == SF_ROLE_SERVER);
-  if (!emit_with(tp, c, SF_EVENT_RETRANSMIT, sk->__sk_common.skc_state, BPF_CORE_READ(segment, seq) - begin))
-    count(SF_COUNT_DROPPED_EVENTS);
+int BPF_PROG(retransmitted, const struct sock *sk, const struct sk_buff *skb) {
+  segment_retransmitted(sk, skb);
   return 0;
 }
 
-/* Resets; attached only when asked for. */
+/* Right behind it, as tcp_state_missed: does something only when that one was passed over. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(retransmitted_missed, const struct sock *sk, const struct sk_buff *skb) {
+  segment_retransmitted(sk, skb);
+  return 0;
+}
+
+/* Only in softirqs, which do not interrupt each other: none is missed. */
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(synack_sent_again, const struct sock *sk, const struct request_sock *request) {
+  synack_retransmitted(sk, request);
+  return 0;
+}
+
+/* Resets; attached only when asked for. sk and skb may be NULL. */
 SEC("tp_btf/tcp_send_reset")
-int BPF_PROG(reset_sent, struct sock *sk) {
-  if (sk) reset_event(sk, SF_EVENT_RESET_SENT, reset_has_reason ? (__u32)ctx[2] : 0);
+int BPF_PROG(reset_sent, const struct sock *sk, const struct sk_buff *skb) {
+  reset_was_sent(sk, skb, reset_has_reason ? (__u32)ctx[2] : 0);
+  note(argument(&ctx[0]) ^ argument(&ctx[1]));
+  return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(reset_sent_missed, const struct sock *sk, const struct sk_buff *skb) {
+  if (was_missed(argument(&ctx[0]) ^ argument(&ctx[1]))) reset_was_sent(sk, skb, reset_has_reason ? (__u32)ctx[2] : 0);
   return 0;
 }
 
 SEC("tp_btf/tcp_receive_reset")
-int BPF_PROG(reset_received, struct sock *sk) {
-  reset_event(sk, SF_EVENT_RESET_RECEIVED, 0);
+int BPF_PROG(reset_received, const struct sock *sk) {
+  reset_of_connection(sk, SF_EVENT_RESET_RECEIVED, 0);
+  note(argument(&ctx[0]));
+  return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(reset_received_missed, const struct sock *sk) {
+  if (was_missed(argument(&ctx[0]))) reset_of_connection(sk, SF_EVENT_RESET_RECEIVED, 0);
   return 0;
 }
 

@@ -104,7 +104,7 @@ struct sf_connection {
   __u32 detail;    /* retransmit: first byte of the segment, counted from the SYN; reset sent: the kernel's reason */
   __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
   __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
-  __u32 unused;
+  __u32 segments;  /* that the event is of; 0 where it is of none */
 };
 
 /* The name of a network interface: the native core sends it before the first record that has its index. */

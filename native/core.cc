@@ -72,6 +72,34 @@ int attach_program(struct bpf_program *program, const char *what, struct sf_erro
   return *slot ? 0 : fail(error, errno, what, words);
 }
 
+int attach_retransmits(struct sockflow_bpf *skeleton, struct sf_error *error, const Words &words) {
+  auto &programs = skeleton->progs;
+  auto &links = skeleton->links;
+  int code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);
+  if (!code)
+    code = attach_program(programs.retransmitted_missed, "attach tcp_retransmit_skb again", error, words,
+                          &links.retransmitted_missed);
+  if (!code)
+    code = attach_program(programs.synack_sent_again, "attach tcp_retransmit_synack", error, words,
+                          &links.synack_sent_again);
+  return code;
+}
+
+int attach_resets(struct sockflow_bpf *skeleton, struct sf_error *error, const Words &words) {
+  auto &programs = skeleton->progs;
+  auto &links = skeleton->links;
+  int code = attach_program(programs.reset_sent, "attach tcp_send_reset", error, words, &links.reset_sent);
+  if (!code)
+    code = attach_program(programs.reset_sent_missed, "attach tcp_send_reset again", error, words,
+                          &links.reset_sent_missed);
+  if (!code)
+    code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
+  if (!code)
+    code = attach_program(programs.reset_received_missed, "attach tcp_receive_reset again", error, words,
+                          &links.reset_received_missed);
+  return code;
+}
+
 bool attach_to_cgroup(struct bpf_program *program, int root, struct bpf_link **slot) {
   *slot = bpf_program__attach_cgroup(program, root);
   return *slot != nullptr;
@@ -106,9 +134,12 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   skeleton->rodata->tcp_details = options->details;
   skeleton->rodata->idle_updates = options->idle_updates;
   skeleton->rodata->only_netns = options->only_netns;
-  bpf_program__set_autoload(skeleton->progs.retransmitted, options->retransmits);
-  bpf_program__set_autoload(skeleton->progs.reset_sent, options->resets);
-  bpf_program__set_autoload(skeleton->progs.reset_received, options->resets);
+  for (auto *program :
+       {skeleton->progs.retransmitted, skeleton->progs.retransmitted_missed, skeleton->progs.synack_sent_again})
+    bpf_program__set_autoload(program, options->retransmits);
+  for (auto *program : {skeleton->progs.reset_sent, skeleton->progs.reset_sent_missed, skeleton->progs.reset_received,
+                        skeleton->progs.reset_received_missed})
+    bpf_program__set_autoload(program, options->resets);
   bpf_program__set_autoload(skeleton->progs.existing, options->existing);
   // Since 6.2, with bpf_rdonly_cast.
   bool snapshot = has_function("bpf_rdonly_cast");
@@ -156,13 +187,8 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
           attach_program(programs.received_nothing, "attach sock_recv_length", error, words, &links.received_nothing);
   }
   if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
-  if (!code && agent->options.retransmits)
-    code = attach_program(programs.retransmitted, "attach tcp_retransmit_skb", error, words, &links.retransmitted);
-  if (!code && agent->options.resets) {
-    code = attach_program(programs.reset_sent, "attach tcp_send_reset", error, words, &links.reset_sent);
-    if (!code)
-      code = attach_program(programs.reset_received, "attach tcp_receive_reset", error, words, &links.reset_received);
-  }
+  if (!code && agent->options.retransmits) code = attach_retransmits(agent->skeleton, error, words);
+  if (!code && agent->options.resets) code = attach_resets(agent->skeleton, error, words);
   // Without cgroup v2 the rest works.
   bool whole_host = false;
   int root = code ? -1 : open_cgroup_root(&whole_host);

@@ -208,6 +208,8 @@ export interface ConnectionRecord {
   readonly details?: TcpDetails | undefined;
   /** Retransmit events: first byte of the segment, counted from the SYN. */
   readonly retransmittedSequence?: number | undefined;
+  /** Retransmit events: how many segments were sent again at once. */
+  readonly retransmittedSegments?: number | undefined;
   /** Reset events. The kernel gives a reason for those that it sends, since 6.10. */
   readonly reset?: { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined } | undefined;
 

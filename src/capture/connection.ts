@@ -100,6 +100,7 @@ export function decodeConnection(
     mptcpId: u32(at.mptcpId) || u32(at.mptcpId + 4) ? hex64(at.mptcpId) : undefined,
     details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
     retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
+    retransmittedSegments: event === 'retransmit' ? u32(at.segments) : undefined,
     reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), resetReasons) : undefined,
     end:
       event === 'close'

@@ -39,7 +39,7 @@ export const sfConnection = {
   detail: 156,
   mptcpId: 160,
   interface: 168,
-  unused: 172,
+  segments: 172,
   size: 176,
 } as const;
 

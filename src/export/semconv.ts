@@ -549,6 +549,13 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
     'retransmit',
     (record) => record.retransmittedSequence,
   ),
+  define(
+    'sockflow.tcp.retransmit.segments',
+    'int',
+    'Segments that were sent again at once',
+    'retransmit',
+    (record) => record.retransmittedSegments,
+  ),
   oneOf(
     'network.io.direction',
     ['transmit', 'receive'],

@@ -1,6 +1,7 @@
 import test from 'ava';
-import { attribute, withAgent } from '../support/agent.ts';
-import { type Lab, watching, withLab } from '../support/lab.ts';
+import { attribute, ends, withAgent } from '../support/agent.ts';
+import { difference, readCounters } from '../support/kernel-counters.ts';
+import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
 import { connected } from '../support/sockets.ts';
 
 /** What was sent again first, by `role`, while nothing arrived: the place of its first byte. */
@@ -35,3 +36,53 @@ test.serial('sequence 0 is the SYN, and the first byte of either end is 1', asyn
     }
   });
 });
+
+for (const [family, address] of [
+  ['IPv4', '127.0.0.1'],
+  ['IPv6', '::1'],
+] as const)
+  test.serial(`a SYN-ACK that is sent again is an event of the listener's process (${family})`, async (t) => {
+    await withLab(t, async (lab) => {
+      await withAgent(watching(lab.namespace, '--events', 'retransmit,close'), async (agent) => {
+        const before = await readCounters(lab.namespace);
+        const { fd, port } = await lab.server.listen(address);
+        await lab.drop(`tcp sport ${port}`);
+        const socket = await lab.client.socket(address, { nonblocking: true });
+        await lab.client.errno('connect', socket, address, port);
+        const events = (role: 'client' | 'server') =>
+          ofEnd(agent.records(), role, port).filter((r) => r.event_name === 'sockflow.connection.retransmit');
+        await agent.waitFor('two SYN-ACKs', () => events('server').length >= 2);
+        await lab.pass();
+        const accepted = await lab.server.do('accept', fd);
+        await lab.server.do('close', accepted);
+        await lab.client.do('drain', socket);
+        await lab.client.do('close', socket);
+        await agent.waitForEnds(lab.namespace, 2);
+        const kernel = difference(before, await readCounters(lab.namespace));
+        await agent.stop();
+
+        const all = [...events('client'), ...events('server')];
+        t.is(all.length, kernel['Tcp.RetransSegs'] ?? -1);
+        t.is(all.length, kernel['TcpExt.TCPSynRetrans'] ?? -1);
+        const [end] = ofEnd(ends(agent.records()), 'server', port);
+        t.is(end && attribute(end, 'sockflow.tcp.retransmits'), events('server').length);
+        for (const [i, event] of events('server').entries())
+          t.like(
+            { ...event.resource, ...event.attributes },
+            {
+              'process.pid': lab.server.pid,
+              'process.executable.path': lab.serverFile,
+              'sockflow.process.attribution': 'listener',
+              'sockflow.connection.id': end?.attributes['sockflow.connection.id'],
+              'network.local.address': address,
+              'network.peer.address': address,
+              'network.peer.port': end?.attributes['network.peer.port'],
+              'network.type': family.toLowerCase(),
+              'sockflow.tcp.retransmit.sequence': 0,
+              'sockflow.tcp.retransmit.segments': 1,
+              'sockflow.tcp.retransmits': i + 1,
+            },
+          );
+      });
+    });
+  });

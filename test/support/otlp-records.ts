@@ -123,6 +123,7 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { deltas: { sentBytes: 1, receivedBytes: 300, sentPackets: 70_000, receivedPackets: 0 } },
   { transport: 'udp', attribution: 'use', closeReason: 'idle' },
   { state: 'größe', attribution: 'none', mptcpId: 'abcdef0123456789', retransmittedSequence: 4_294_967_295 },
+  { event: 'retransmit', retransmittedSequence: 1, retransmittedSegments: 44 },
   { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
   { peerProcess: makeProcess(9, { executableName: 'größe-日本語' }) },
   { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },

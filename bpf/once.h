@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Exactly once. The kernel does not run a program inside itself: when a softirq interrupts one on its own CPU, what happens
+ * in there is passed over. So two programs hang on such a hook, one behind the other; the first notes what it has seen to,
+ * the second takes what is not noted.
+ *
+ * Interrupts nest, so the notes of a CPU are a stack: whatever was put above a note belongs to an interrupt that has ended.
+ */
+#ifndef SOCKFLOW_ONCE_H
+#define SOCKFLOW_ONCE_H
+
+#include "kernel.h"
+
+#define NOTES 8
+
+struct notes {
+  __u32 depth;
+  __u32 unused;
+  __u64 what[NOTES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct notes);
+} noted SEC(".maps");
+
+/* A pointer among the arguments of a hook as a number: the verifier would not let us reckon with it. */
+static __always_inline __u64 argument(const unsigned long long *slot) {
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number), slot);
+  return number;
+}
+
+/* For the first program. A full stack is that of the second one, interrupted: nobody will ask for what is above it. */
+static __always_inline void note(__u64 what) {
+  __u32 zero = 0;
+  struct notes *notes = bpf_map_lookup_elem(&noted, &zero);
+  if (!notes || notes->depth >= NOTES) return;
+  notes->what[notes->depth & (NOTES - 1)] = what;
+  barrier();
+  notes->depth++;
+}
+
+/* For the second one: was it passed over? Takes the note back. */
+static __always_inline bool was_missed(__u64 what) {
+  __u32 zero = 0;
+  struct notes *notes = bpf_map_lookup_elem(&noted, &zero);
+  if (!notes) return false;
+  __u32 depth = notes->depth;
+  for (__u32 i = 0; i < NOTES && i < depth; i++) {
+    if (notes->what[i] != what) continue;
+    notes->depth = i;
+    return false;
+  }
+  return true;
+}
+
+#endif
