@@ -22,6 +22,10 @@ export class Ledger {
   received = 0;
   /** Records accepted by the back end of each exporter, by the exporter's name. */
   readonly sent = new Map<string, number>();
+  /** Of these, records that an earlier run received and left in the spool. */
+  readonly restored = new Map<string, number>();
+  /** Records of this run that are left in the spool for the next one; set at the end. */
+  readonly kept = new Map<string, number>();
   /** Work that failed without losing a record (an enricher that could not say its part), by `stage/what`. */
   readonly faults = new Map<string, number>();
   readonly #lost = new Map<string, { stage: Stage; reason: string; count: number }>();
@@ -41,6 +45,15 @@ export class Ledger {
 
   deliver(exporter: string, count: number): void {
     this.sent.set(exporter, (this.sent.get(exporter) ?? 0) + count);
+  }
+
+  /** They are delivered, too. */
+  restore(exporter: string, count: number): void {
+    this.restored.set(exporter, (this.restored.get(exporter) ?? 0) + count);
+  }
+
+  keep(exporter: string, count: number): void {
+    this.kept.set(exporter, (this.kept.get(exporter) ?? 0) + count);
   }
 
   get lost(): readonly { stage: Stage; reason: string; count: number }[] {

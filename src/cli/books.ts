@@ -30,7 +30,8 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
   const lost = all.filter((loss) => !isUnsent(loss));
   const parts = [
     `${ledger.received} records (opened ${counts.opened}, closed ${counts.closed}, live ${counts.live})`,
-    `sent ${formatSent(ledger.sent)}`,
+    `sent ${formatSent(ledger.sent)}${formatRestored(ledger.restored)}`,
+    ...formatKept(ledger.kept),
     `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
     ...formatDropped(counts.dropped),
@@ -50,6 +51,16 @@ function formatSent(sent: ReadonlyMap<string, number>): string {
   const [only] = all;
   if (only && all.length === 1) return `${only[1]}`;
   return all.length === 0 ? '0' : all.map(([exporter, count]) => `${count} to ${exporter}`).join(' and ');
+}
+
+function formatRestored(restored: ReadonlyMap<string, number>): string {
+  const total = [...restored.values()].reduce((all, count) => all + count, 0);
+  return total > 0 ? ` (${total} of them from an earlier run)` : '';
+}
+
+function formatKept(kept: ReadonlyMap<string, number>): string[] {
+  const total = [...kept.values()].reduce((all, count) => all + count, 0);
+  return total > 0 ? [`kept for the next run ${total}`] : [];
 }
 
 function formatLosses(lost: readonly Loss[]): string {

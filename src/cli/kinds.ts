@@ -99,6 +99,13 @@ export const file: Kind<string> = {
   parse: (text) => text || undefined,
 };
 
+export const directory: Kind<string> = {
+  type: 'value',
+  placeholder: 'DIR',
+  expects: 'the name of a directory',
+  parse: (text) => text || undefined,
+};
+
 export const files: Kind<readonly string[]> = {
   type: 'repeated',
   placeholder: 'FILE',

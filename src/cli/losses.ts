@@ -13,6 +13,8 @@ const remedies: Remedies = {
   table_full: ({ maxConnections }) => `--max-connections is ${maxConnections}, try ${maxConnections * 2}`,
   queue_full: ({ queueSize }) =>
     `the server takes less than comes: --queue-size is ${formatSize(queueSize)}, try ${formatSize(queueSize * 2)}`,
+  spool_full: ({ spoolSize }) =>
+    `the server was away for too long: --spool-size is ${formatSize(spoolSize)}, try ${formatSize(spoolSize * 2)}`,
   stdout_full: () => 'whatever reads stdout is too slow: read faster, or watch less with --events',
 };
 

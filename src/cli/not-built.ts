@@ -13,8 +13,6 @@ export const notBuiltOptions: readonly string[] = [
   'record',
   'dns',
   'config',
-  'spool',
-  'spool-size',
   'health',
   'metric-attributes',
   'histogram',

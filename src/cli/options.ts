@@ -4,6 +4,7 @@
  */
 import type { EventName } from '../model.ts';
 import {
+  directory,
   duration,
   file,
   files,
@@ -104,6 +105,11 @@ export const table = {
   logs: define(otlp, flag, 'A log record for each event; on when there is an endpoint', { negatable: true }).optional,
   metrics: define(otlp, flag, 'Metrics; on when there is an endpoint', { negatable: true }).optional,
   metricInterval: define(otlp, duration, 'How often metrics are sent').default('60s'),
+  spool: define(
+    otlp,
+    directory,
+    'Keep records that the server does not take in this directory, over restarts, too; docs/delivery.md',
+  ).optional,
   attribute: define(otlp, pairs, 'Added to each resource, in JSON lines too; repeatable').default(''),
 
   duration: define(running, duration, 'Stop by itself after this time').optional,
@@ -117,6 +123,7 @@ export const table = {
   ).default('info'),
 
   queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server').default('64MiB'),
+  spoolSize: define(advanced, size(2 ** 24), 'Disk space for the spool; when it is full the oldest go').default('1GiB'),
   ringSize: define(advanced, ringSize, 'Memory between the kernel and the agent').default('16MiB'),
   maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(
     '131072',

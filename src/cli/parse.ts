@@ -36,6 +36,7 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   const given = values as unknown as Given;
   const sent = resolveSignals(given, env);
   checkProtocol(settings.get('otlpProtocol'), sent, env);
+  checkSpool(settings.get('spool'), sent);
   const format = given.format ?? (sent.logs || sent.metrics || sent.endpoint ? 'none' : 'text');
   return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics });
 }
@@ -84,6 +85,11 @@ function resolveSignals(given: Given, env: Environment): Signals {
 
 function checkWanted(name: string, wanted: boolean | undefined, hasEndpoint: boolean): void {
   if (wanted && !hasEndpoint) throw new UsageError(`--${name} expects an endpoint: add --otlp-endpoint URL`);
+}
+
+function checkSpool(setting: Setting | undefined, { logs }: Signals): void {
+  if (setting && !logs)
+    throw new UsageError(`${setting.source} expects records that are sent: add --otlp-endpoint URL`);
 }
 
 function checkProtocol(setting: Setting | undefined, sent: Signals, env: Environment): void {

@@ -734,6 +734,12 @@ export const agentMetrics = {
     unit: 'By',
     description: 'Bytes that wait for a back end.',
   },
+  spool: {
+    name: 'sockflow.agent.spool.size',
+    instrument: 'gauge',
+    unit: 'By',
+    description: 'Bytes on disk that wait for a back end.',
+  },
   exportDuration: {
     name: 'sockflow.agent.export.duration',
     instrument: 'histogram',

@@ -55,6 +55,10 @@ function observeDeliveries(meter: Meter, deliveries: ReadonlyMap<string, Deliver
   for (const [exporter, delivery] of deliveries)
     delivery.onRequest = (seconds, reason) =>
       duration.record(seconds, { [key]: exporter, ...(reason !== undefined && { [error]: reason }) });
+  observe(meter, agentMetrics.spool, (result) => {
+    for (const [exporter, { spoolBytes }] of deliveries)
+      if (spoolBytes !== undefined) result.observe(spoolBytes, { [key]: exporter });
+  });
   observe(meter, agentMetrics.exportRetries, (result) => {
     for (const [exporter, { counts }] of deliveries) result.observe(counts.retries, { [key]: exporter });
   });

@@ -1,11 +1,12 @@
 /**
- * From encoded batches to a server that has them: kept in a bounded queue until the server took them, tried again for as
- * long as there is room for them. Every record ends as sent or in one count of the ledger. It knows neither what is in a
- * batch nor by which protocol it travels.
+ * From encoded batches to a server that has them: kept until the server took them, tried again for as long as there is
+ * room for them. Every record ends as sent, as kept for the next run or in one count of the ledger. It knows neither what
+ * is in a batch nor by which protocol it travels.
  */
 import type { Ledger } from '../../ledger.ts';
+import type { Spool } from '../spool/spool.ts';
+import { Backlog, type Parcel } from './backlog.ts';
 import type { EncodedBatch } from './log-writer.ts';
-import { BatchQueue, type Parcel } from './queue.ts';
 import { splitRequest } from './split.ts';
 import type { Outcome, Refused, Transport } from './transport.ts';
 
@@ -18,6 +19,8 @@ export interface DeliveryOptions {
   readonly ledger: Ledger;
   readonly say: Say;
   readonly limits?: DeliveryLimits;
+  /** For what doesn't get through in time. Without it the oldest are dropped when memory is full. It is closed at the end. */
+  readonly spool?: Spool | undefined;
 }
 
 export interface DeliveryLimits {
@@ -51,8 +54,11 @@ const CONCURRENCY = 4;
 const RENEW_AFTER = 3;
 /** A server that wants to be left alone for longer is asked all the same. Milliseconds. */
 const LONGEST_WISH = 600_000;
-/** At the end, failures in a row after which the server is taken to be gone. */
-const LAST_FAILURES = 2;
+/** At the end, failures in a row after which the server is taken to be gone; one is enough where nothing gets lost by it. */
+const LAST_FAILURES = { withSpool: 1, without: 2 };
+/** With a spool, milliseconds at the end without an answer after which there is no more waiting, and those for the disk. */
+const LAST_WAIT = 2000;
+const LAST_WRITES = 1000;
 /** Failures of a batch, while others pass, after which it is divided; and, of a single record, dropped. */
 const DIVIDE_AFTER = 5;
 const DROP_AFTER = 50;
@@ -67,7 +73,8 @@ export class Delivery {
   readonly #transport: Transport;
   readonly #ledger: Ledger;
   readonly #say: Say;
-  readonly #queue: BatchQueue;
+  readonly #backlog: Backlog;
+  readonly #spool: Spool | undefined;
   readonly #retryMs: readonly [number, number];
   readonly #stuckMs: number;
   readonly #watchdog: NodeJS.Timeout;
@@ -84,25 +91,35 @@ export class Delivery {
   #lastProgress = performance.now();
   #largest = Number.POSITIVE_INFINITY;
   #state: 'open' | 'closing' | 'closed' = 'open';
+  #lastWait: NodeJS.Timeout | undefined;
   #deadline = Number.POSITIVE_INFINITY;
   #closed: Promise<void> | undefined;
   #resolveClosed: () => void = () => undefined;
 
-  constructor({ name, title, transport, ledger, say, limits = {} }: DeliveryOptions) {
+  constructor({ name, title, transport, ledger, say, limits = {}, spool }: DeliveryOptions) {
     this.#name = name;
     this.#title = title;
     this.#transport = transport;
     this.#ledger = ledger;
     this.#say = say;
-    this.#queue = new BatchQueue(limits.queueBytes ?? 32 * MEBIBYTE);
+    this.#spool = spool;
+    this.#backlog = new Backlog(limits.queueBytes ?? 32 * MEBIBYTE, spool);
     this.#retryMs = limits.retryMs ?? [1000, 30_000];
     this.#stuckMs = limits.stuckMs ?? 60_000;
     this.#watchdog = setInterval(() => this.#watch(), this.#stuckMs / 4).unref();
+    if (!spool) return;
+    spool.onReady = () => this.#pump();
+    this.#pump();
   }
 
-  /** Bytes of the batches that are not sent yet, those in flight included. */
+  /** Bytes in memory of the batches that are not sent yet, those in flight included. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#backlog.bytes;
+  }
+
+  /** Bytes on disk; undefined without a spool. */
+  get spoolBytes(): number | undefined {
+    return this.#spool?.bytes;
   }
 
   /** Bytes that the server is known to take in one request, as far as it has refused larger ones. */
@@ -113,13 +130,16 @@ export class Delivery {
   /** Takes a batch over; its bytes must not change any more. */
   push(batch: EncodedBatch): void {
     if (this.#state === 'closed') return void this.#ledger.lose('export', 'shutdown', batch.count);
-    if (this.#inFlight.size + this.#queue.length === 0) this.#lastProgress = performance.now();
-    const dropped = this.#queue.push(batch);
+    if (this.#backlog.isIdle) this.#lastProgress = performance.now();
+    const dropped = this.#backlog.push(batch);
     if (dropped > 0) this.#lose('queue_full', dropped, 'the queue is full: the oldest records are dropped');
     this.#pump();
   }
 
-  /** Sends what waits until `deadline` (as Date.now()) or until the server is plainly gone, and counts the rest. Idempotent. */
+  /**
+   * Sends what waits until `deadline` (as Date.now()) or until the server is plainly gone; the rest goes to the spool, or
+   * is counted. What is in the spool stays there. Idempotent.
+   */
   shutdown(deadline: number): Promise<void> {
     this.#closed ??= this.#shutdown(deadline);
     return this.#closed;
@@ -128,12 +148,13 @@ export class Delivery {
   /** Requests while the server is well; one at a time, as a probe, while it isn't; none in a pause. */
   #pump(): void {
     const limit = this.#failures > 0 ? 1 : CONCURRENCY;
+    const turn = this.#state === 'closing' ? 'last' : this.#failures > 0 ? 'probe' : 'live';
     while (this.#state !== 'closed' && this.#pauseTimer === undefined && this.#inFlight.size < limit) {
-      const parcel = this.#queue.shift();
+      const parcel = this.#backlog.next(turn);
       if (parcel === undefined) break;
       this.#send(parcel);
     }
-    if (this.#state === 'closing' && this.#inFlight.size === 0 && this.#queue.length === 0) this.#finish();
+    if (this.#state === 'closing' && this.#inFlight.size === 0 && this.#backlog.length === 0) void this.#finish();
   }
 
   #send(parcel: Parcel): void {
@@ -158,11 +179,13 @@ export class Delivery {
   }
 
   #onSuccess(parcel: Parcel, rejected: number, message: string): void {
-    this.#queue.release(parcel);
+    this.#backlog.done(parcel);
     const refused = Math.min(Math.max(rejected, 0), parcel.count);
     if (refused > 0) this.#lose('rejected', refused, `the server rejected records: ${message}`);
     else if (message !== '') this.#sayOnce(`the server warns: ${message}`);
     this.#ledger.deliver(this.#name, parcel.count - refused);
+    if (parcel.stored?.place.segment.isOld) this.#ledger.restore(this.#name, parcel.count - refused);
+    if (this.#state === 'closing') this.#waitALittle();
     this.#passed++;
     this.#lastProgress = performance.now();
     if (this.#failures === 0) return;
@@ -176,14 +199,14 @@ export class Delivery {
     const parts = splitRequest(parcel);
     if (parts === undefined) return void this.#drop(parcel, failure, reason);
     this.counts.splits++;
-    this.#queue.replace(parcel, parts);
+    this.#backlog.replace(parcel, parts);
     if (failure.status !== 'split') return;
     this.#largest = Math.min(this.#largest, parts[0].bytes.length);
     this.#sayOnce(`requests are made smaller: ${failure.message}`);
   }
 
   #drop(parcel: Parcel, { message }: Refused, reason: string): void {
-    this.#queue.release(parcel);
+    this.#backlog.done(parcel);
     this.#lose(reason, parcel.count, `records were refused and are dropped: ${message}`);
   }
 
@@ -192,19 +215,19 @@ export class Delivery {
     if (parcel.passedBefore !== undefined && this.#passed > parcel.passedBefore) parcel.outvoted++;
     parcel.passedBefore = this.#passed;
     if (parcel.outvoted >= (parcel.count > 1 ? DIVIDE_AFTER : DROP_AFTER)) this.#split(parcel, failure, failure.reason);
-    else this.#queue.putBack(parcel);
+    else this.#backlog.putBack(parcel);
     this.#sayOnce(`records wait and are tried again: ${failure.message}`);
     if (this.#pauseTimer !== undefined) return;
     this.#failures++;
     if (this.#failures % RENEW_AFTER === 0) this.#transport.renew();
-    if (this.#state === 'closing' && this.#isGone(failure)) this.#finish();
+    if (this.#state === 'closing' && this.#isGone(failure)) void this.#finish();
     else this.#pause(failure.retryAfterMs);
   }
 
   /** At the end there is no time to lose; a server that says when to come back gets its way if the deadline allows. */
   #isGone({ retryAfterMs = 0 }: Refused): boolean {
-    if (retryAfterMs > 0) return Date.now() + retryAfterMs >= this.#deadline;
-    return ++this.#failuresAtEnd >= LAST_FAILURES;
+    if (retryAfterMs > 0 && !this.#spool) return Date.now() + retryAfterMs >= this.#deadline;
+    return ++this.#failuresAtEnd >= (this.#spool ? LAST_FAILURES.withSpool : LAST_FAILURES.without);
   }
 
   /** Exponential with jitter, so that many agents don't come back as one: half to all of it, or what the server wants and a little. */
@@ -225,7 +248,7 @@ export class Delivery {
   /** Neither a request without an answer nor a connection on which nothing passes lasts for ever. */
   #watch(): void {
     const now = performance.now();
-    if (this.#inFlight.size + this.#queue.length === 0) this.#lastProgress = now;
+    if (this.#backlog.isIdle) this.#lastProgress = now;
     const isStuck = now - this.#lastProgress > this.#stuckMs && this.#pauseTimer === undefined;
     if (isStuck) {
       this.#lastProgress = now;
@@ -244,23 +267,35 @@ export class Delivery {
     this.#state = 'closing';
     this.#deadline = deadline;
     // The one timer that keeps the process alive: until here at most.
-    const timer = setTimeout(() => this.#finish(), Math.max(0, deadline - Date.now()));
+    const left = deadline - Date.now();
+    const forDisk = this.#spool ? Math.min(LAST_WRITES, left / 2) : 0;
+    const timer = setTimeout(() => void this.#finish(), Math.max(0, left - forDisk));
+    this.#waitALittle();
     this.#resume();
     await promise;
     clearTimeout(timer);
   }
 
-  /** What is neither sent nor counted by now is lost. */
-  #finish(): void {
+  /** Where there is a spool, nobody has to wait for a server that doesn't answer. */
+  #waitALittle(): void {
+    clearTimeout(this.#lastWait);
+    if (this.#spool) this.#lastWait = setTimeout(() => void this.#finish(), LAST_WAIT).unref();
+  }
+
+  /** What is neither sent nor counted by now is kept or lost. */
+  async #finish(): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     clearTimeout(this.#pauseTimer);
+    clearTimeout(this.#lastWait);
     clearInterval(this.#watchdog);
-    let left = 0;
-    for (const { count } of this.#inFlight.keys()) left += count;
-    for (let parcel = this.#queue.shift(); parcel; parcel = this.#queue.shift()) left += parcel.count;
-    if (left > 0) this.#ledger.lose('export', 'shutdown', left);
     this.#transport.close();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, Math.max(0, this.#deadline - Date.now()));
+    await Promise.race([this.#backlog.close(), late.promise]);
+    clearTimeout(timer);
+    if (this.#backlog.unsaved > 0) this.#ledger.lose('export', 'shutdown', this.#backlog.unsaved);
+    if (this.#spool?.records) this.#ledger.keep(this.#name, this.#spool.records);
     this.#resolveClosed();
   }
 

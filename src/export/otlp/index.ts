@@ -1,10 +1,14 @@
 /** The OTLP outputs that were asked for. */
+import { join } from 'node:path';
 import { losses } from '../../cli/books.ts';
 import type { Options } from '../../cli/options.ts';
+import type { Ledger } from '../../ledger.ts';
+import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
 import { readHost } from '../host.ts';
 import type { ExporterContext } from '../index.ts';
 import { createRecordAttributes } from '../semconv.ts';
+import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, LOGS_EXPORTER, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
 import { createOtlpMetricsExporter } from './metrics.ts';
 import type { OtlpOptions } from './transport.ts';
@@ -34,7 +38,13 @@ type Common = Omit<OtlpLogsOptions, 'attributes'>;
 
 function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common): OtlpLogsExporter {
   const attributes = createRecordAttributes({ ownNetworkNamespace });
-  return createOtlpLogsExporter({ ...common, attributes, queueBytes: options.queueSize }, ledger, log.warn);
+  const spool = options.spool === undefined ? undefined : open(options.spool, options.spoolSize, ledger, log);
+  return createOtlpLogsExporter({ ...common, attributes, queueBytes: options.queueSize, spool }, ledger, log.warn);
+}
+
+/** Each signal has a directory of its own in it. */
+function open(directory: string, limit: number, ledger: Ledger, log: Log): Spool | undefined {
+  return openSpool({ directory: join(directory, 'logs'), limit, ledger, say: log.warn });
 }
 
 /** The events that were asked for; metrics see all. */

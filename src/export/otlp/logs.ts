@@ -1,6 +1,7 @@
 /** Log records to an OTLP server: encoded as they come, cut into batches by bytes and by time, and delivered. */
 import type { Ledger } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
+import type { Spool } from '../spool/spool.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { LogWriter, type LogWriterOptions } from './log-writer.ts';
 import { createTransport, type OtlpOptions } from './transport.ts';
@@ -10,6 +11,7 @@ export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, Delivery
   readonly batchBytes?: number | undefined;
   /** Longest time that a record waits for its batch. Default 1,000. */
   readonly flushMs?: number | undefined;
+  readonly spool?: Spool | undefined;
 }
 
 export interface OtlpLogsExporter extends Exporter {
@@ -28,7 +30,8 @@ const LEAST_STUCK = 60_000;
 export function createOtlpLogsExporter(options: OtlpLogsOptions, ledger: Ledger, say: Say): OtlpLogsExporter {
   const transport = createTransport(options, 'LOGS');
   const limits = { ...options, stuckMs: options.stuckMs ?? Math.max(LEAST_STUCK, 2 * readTimeout(options)) };
-  const delivery = new Delivery({ name: LOGS_EXPORTER, title: 'OTLP logs', transport, ledger, say, limits });
+  const { spool } = options;
+  const delivery = new Delivery({ name: LOGS_EXPORTER, title: 'OTLP logs', transport, ledger, say, limits, spool });
   return new OtlpLogs(options, ledger, delivery);
 }
 

@@ -18,3 +18,15 @@ test('what was lost keeps its own place', (t) => {
   const counts = { ...calm, closed: 1, lost: { ring_full: 2 }, dropped: { events: 5 } };
   t.regex(formatSummary(new Ledger(), counts, inOrder), /, lost 2 \(kernel ring_full 2\), dropped 5 events$/);
 });
+
+test('what went through the spool is told apart: sent for an earlier run, kept for the next one', (t) => {
+  const ledger = new Ledger();
+  ledger.received = 10;
+  ledger.deliver('otlp-logs', 12);
+  ledger.restore('otlp-logs', 5);
+  ledger.keep('otlp-logs', 3);
+  t.regex(
+    formatSummary(ledger, calm, inOrder),
+    /, sent 12 \(5 of them from an earlier run\), kept for the next run 3, unsent 0, lost 0$/,
+  );
+});

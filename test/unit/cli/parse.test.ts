@@ -165,13 +165,15 @@ test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
 test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
-for (const line of ['-u', '-tu', '--udp', '-z', '--traces', '--filter x', '--no-dns', '--spool=/x', 'top', 'check']) {
+for (const line of ['-u', '-tu', '--udp', '-z', '--traces', '--filter x', '--no-dns', '--health=:1', 'top', 'check']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
   SOCKFLOW_DURATION: 'long',
 });
-test(refuses, '', 'SOCKFLOW_SPOOL is not built yet', { SOCKFLOW_SPOOL: '/var/spool' });
+test(refuses, '', 'SOCKFLOW_FILTER is not built yet', { SOCKFLOW_FILTER: 'failed' });
+test(refuses, '--spool /x', '--spool expects records that are sent: add --otlp-endpoint URL');
+test(refuses, '--spool /x --no-logs --otlp-endpoint http://c:4317', /^--spool expects records that are sent/);
 test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects a URL/, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://:x' });
 test(refuses, '', /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: http\/json is not built yet/, {
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317',
