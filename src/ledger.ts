@@ -17,6 +17,11 @@ export interface KernelCounts {
 
 export type Stage = 'kernel' | 'native' | 'capture' | 'correlate' | 'enrich' | 'export';
 
+/**
+ * How a container got its name: known before it was asked for, found by asking, no runtime has it, no runtime could say.
+ */
+export type LookupResult = 'hit' | 'found' | 'miss' | 'error';
+
 export class Ledger {
   /** Records decoded. */
   received = 0;
@@ -28,6 +33,10 @@ export class Ledger {
   readonly kept = new Map<string, number>();
   /** Work that failed without losing a record (an enricher that could not say its part), by `stage/what`. */
   readonly faults = new Map<string, number>();
+  /** Look-ups of containers, by result. */
+  readonly lookups = new Map<LookupResult, number>();
+  /** Records that went without the name of their container, which was not known in time. */
+  late = 0;
   readonly #lost = new Map<string, { stage: Stage; reason: string; count: number }>();
 
   /** Counts `count` records that will never be delivered; `reason` in snake_case, low cardinality. */
@@ -41,6 +50,10 @@ export class Ledger {
   fault(stage: Stage, what: string): void {
     const key = `${stage}/${what}`;
     this.faults.set(key, (this.faults.get(key) ?? 0) + 1);
+  }
+
+  lookUp(result: LookupResult): void {
+    this.lookups.set(result, (this.lookups.get(result) ?? 0) + 1);
   }
 
   deliver(exporter: string, count: number): void {

@@ -621,6 +621,7 @@ export const metricAttributeKeys = {
   stage: 'sockflow.agent.stage',
   reason: 'sockflow.agent.reason',
   exporter: 'sockflow.agent.exporter',
+  lookupResult: 'sockflow.agent.lookup.result',
 } as const;
 
 /** The metrics of connections. */
@@ -727,6 +728,18 @@ export const agentMetrics = {
     instrument: 'gauge',
     unit: '{connection}',
     description: 'Connections that the kernel side follows.',
+  },
+  lookups: {
+    name: 'sockflow.agent.container.lookups',
+    instrument: 'counter',
+    unit: '{container}',
+    description: 'Containers by how their name came: hit (known beforehand), found, miss (nobody knows it), error.',
+  },
+  late: {
+    name: 'sockflow.agent.container.late',
+    instrument: 'counter',
+    unit: '{record}',
+    description: 'Records that went without the name of their container, which came too late or not at all.',
   },
   queue: {
     name: 'sockflow.agent.queue.size',

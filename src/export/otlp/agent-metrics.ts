@@ -33,6 +33,10 @@ export function observeAgent(meter: Meter, books: AgentBooks): void {
     for (const { stage, reason, count } of losses())
       result.observe(count, { [keys.stage]: stage, [keys.reason]: reason });
   });
+  observe(meter, agentMetrics.lookups, (result) => {
+    for (const [how, count] of ledger.lookups) result.observe(count, { [keys.lookupResult]: how });
+  });
+  observe(meter, agentMetrics.late, (result) => result.observe(ledger.late));
   if (queues)
     observe(meter, agentMetrics.queue, (result) => {
       for (const [exporter, bytes] of queues()) result.observe(bytes, { [keys.exporter]: exporter });
