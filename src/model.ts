@@ -43,6 +43,15 @@ export interface Container {
   readonly runtime: string | undefined;
   /** What its runtime says; replaced as a whole when that changes, undefined until it has answered. */
   details?: ContainerDetails;
+  /** What Kubernetes says; undefined until it is known which container of its pod it is. */
+  kubernetes?: KubernetesContainer;
+}
+
+export interface KubernetesContainer {
+  /** In the specification of the pod. */
+  readonly name: string;
+  readonly imageName: string | undefined;
+  readonly imageTags: readonly string[];
 }
 
 /** What a container's runtime says of it. */
@@ -67,12 +76,44 @@ export interface Pod {
   readonly uid: string;
   /** Replaced as a whole when that changes, undefined until somebody has answered. */
   details?: PodDetails;
+  /** What Kubernetes says, which is more than a runtime has; replaced as a whole. */
+  kubernetes?: KubernetesPod;
 }
 
 export interface PodDetails {
   readonly name: string;
   readonly namespace: string;
 }
+
+/** A pod as the API server or the kubelet knows it. */
+export interface KubernetesPod extends PodDetails {
+  readonly uid: string;
+  readonly node: string | undefined;
+  readonly workload: Workload;
+  /** By the rules of the conventions. */
+  readonly serviceName: string;
+  readonly serviceNamespace: string;
+  /** Those that were asked for, and some that names are made of. */
+  readonly labels: ReadonlyMap<string, string>;
+  readonly annotations: ReadonlyMap<string, string>;
+}
+
+/** Names of the workloads that own a pod, nearest first. */
+export interface Workload {
+  readonly replicaset?: string;
+  readonly deployment?: string;
+  readonly statefulset?: string;
+  readonly daemonset?: string;
+  readonly job?: string;
+  readonly cronjob?: string;
+}
+
+/** Who has an address of the cluster. A service is what was dialled, not who answered. */
+export type ClusterPeer =
+  | { readonly kind: 'pod'; readonly name: string; readonly namespace: string; readonly workload: Workload }
+  | { readonly kind: 'service'; readonly name: string; readonly namespace: string }
+  /** A node's, and so that of each pod on the host network there: which of them it is, nobody can say. */
+  | { readonly kind: 'node'; readonly name: string };
 
 /** A program that ran as one process: a new one after each exec. Described by the kernel at its first socket. */
 export interface Process {
@@ -223,6 +264,8 @@ export interface ConnectionRecord {
   deltas?: { sentBytes: number; receivedBytes: number; sentPackets: number; receivedPackets: number };
   /** Completed by enrich/: where the peer is. */
   place?: Place;
+  /** Completed by enrich/: who it is in the cluster, with `--kubernetes-peers`. */
+  clusterPeer?: ClusterPeer;
   /** Completed by correlate/: who is at the other end, when that is on this host and known. */
   peerProcess?: Process;
 }

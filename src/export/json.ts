@@ -64,7 +64,8 @@ function createResourceFormatter({ host, attributes }: JsonOptions): (process: P
 
 /** What may come later than the process itself. */
 function lookedUp({ userName, groupName, parentUserName, container, pod }: Process): readonly unknown[] {
-  return [userName, groupName, parentUserName, container?.details, pod?.details];
+  const runtime = [container?.details, pod?.details];
+  return [userName, groupName, parentUserName, ...runtime, container?.kubernetes, pod?.kubernetes];
 }
 
 function readAll<Source>(attributes: readonly Attribute<Source>[], source: Source): Record<string, AttributeValue> {

@@ -2,7 +2,21 @@
  * Every name that sockflow emits, and how its value is read: one table for OTLP, JSON, the terminal and the docs.
  * Conventions 1.45.0; what they don't have is under `sockflow.*`. The file is long because it is the table.
  */
-import type { Attribution, CloseReason, ConnectionRecord, ErrorType, EventName, Process, Role } from '../model.ts';
+import type {
+  Attribution,
+  CloseReason,
+  ClusterPeer,
+  ConnectionRecord,
+  Container,
+  ContainerDetails,
+  ErrorType,
+  EventName,
+  Pod,
+  PodDetails,
+  Process,
+  Role,
+  Workload,
+} from '../model.ts';
 import { ascii, formatTime, secondsBetween, TIME_LENGTH, writeHex16, writeHexTime, writeTime } from './time.ts';
 
 export const schemaUrl = 'https://opentelemetry.io/schemas/1.45.0';
@@ -105,14 +119,14 @@ const containerAttributes: readonly Attribute<Process>[] = [
     'string',
     'Registry and repository of its image, without the tag',
     ANSWERED,
-    ({ container }) => filled(container?.details?.imageName),
+    ({ container }) => filled(imageOf(container)?.imageName),
   ),
   define(
     'container.image.tags',
     'string[]',
     'Tags of its image, as it was asked for',
     `${ANSWERED}, and a tag was asked for`,
-    ({ container }) => (container?.details?.imageTags?.length ? container.details.imageTags : undefined),
+    ({ container }) => (imageOf(container)?.imageTags?.length ? imageOf(container)?.imageTags : undefined),
   ),
   define('sockflow.container.compose.project', 'string', 'Its Compose project', COMPOSE, ({ container }) =>
     filled(container?.details?.composeProject),
@@ -122,20 +136,49 @@ const containerAttributes: readonly Attribute<Process>[] = [
   ),
 ];
 
+/** Of the runtime, since it is the one that runs; Kubernetes' where the runtime did not say. */
+function imageOf(container: Container | undefined): Pick<ContainerDetails, 'imageName' | 'imageTags'> | undefined {
+  return container?.details?.imageName ? container.details : container?.kubernetes;
+}
+
 const POD_KNOWN = 'in a pod, when its runtime or Kubernetes has answered';
+const KUBERNETES = 'in a pod, when Kubernetes has answered';
 
 const podAttributes: readonly Attribute<Process>[] = [
-  define('k8s.pod.uid', 'string', 'UID of the pod', 'in a pod', ({ pod }) => pod?.uid),
-  define('k8s.pod.name', 'string', 'Name of the pod', POD_KNOWN, ({ pod }) => pod?.details?.name),
-  define('k8s.namespace.name', 'string', 'Namespace of the pod', POD_KNOWN, ({ pod }) => pod?.details?.namespace),
+  define('k8s.pod.uid', 'string', 'UID of the pod', 'in a pod', ({ pod }) => pod?.kubernetes?.uid ?? pod?.uid),
+  define('k8s.pod.name', 'string', 'Name of the pod', POD_KNOWN, ({ pod }) => namedPod(pod)?.name),
+  define('k8s.namespace.name', 'string', 'Namespace of the pod', POD_KNOWN, ({ pod }) => namedPod(pod)?.namespace),
   define('k8s.container.name', 'string', 'Name of the container in its pod', POD_KNOWN, ({ container }) =>
-    filled(container?.details?.podContainerName),
+    filled(container?.details?.podContainerName ?? container?.kubernetes?.name),
+  ),
+  define('k8s.node.name', 'string', 'Name of its node', KUBERNETES, ({ pod }) => pod?.kubernetes?.node),
+  ...(['deployment', 'replicaset', 'statefulset', 'daemonset', 'job', 'cronjob'] as const).map((kind) =>
+    define(
+      `k8s.${kind}.name`,
+      'string',
+      `The ${kind} that owns its pod`,
+      `${KUBERNETES}, where there is one`,
+      (process: Process) => process.pod?.kubernetes?.workload[kind],
+    ),
   ),
 ];
 
+function namedPod(pod: Pod | undefined): PodDetails | undefined {
+  return pod?.kubernetes ?? pod?.details;
+}
+
 /** The observed process. */
 export const resourceAttributes: readonly Attribute<Process>[] = [
-  define('service.name', 'string', 'Name of the executable', 'always', (process) => serviceName(process)),
+  define(
+    'service.name',
+    'string',
+    "By the conventions' rules for pods; else the name of the executable",
+    'always',
+    (process) => serviceName(process),
+  ),
+  define('service.namespace', 'string', "By the conventions' rules for pods", KUBERNETES, ({ pod }) =>
+    filled(pod?.kubernetes?.serviceNamespace),
+  ),
   define('process.pid', 'int', 'Process id', 'process known', (process) => process.pid),
   define('process.creation.time', 'string', 'When the process began', 'process known', (process) =>
     process.startTime > 0n ? formatTime(process.startTime) : undefined,
@@ -186,7 +229,7 @@ export const resourceAttributes: readonly Attribute<Process>[] = [
 
 /** `service.name` of a process: on its resource, and as a metric attribute. */
 export function serviceName(process: Process | undefined): string {
-  return filled(process?.executableName) ?? unknownService;
+  return filled(process?.pod?.kubernetes?.serviceName) ?? filled(process?.executableName) ?? unknownService;
 }
 
 /** A socket without a port has none, not port 0. */
@@ -319,6 +362,7 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
     ...endpoints,
     interfaceName,
     ...peer,
+    ...clusterPeer,
     ...connection,
     namespaceAttribute(options.ownNetworkNamespace),
     ...counters,
@@ -369,6 +413,59 @@ const interfaceName = define(
   'there was a route, and the interface is still there',
   (record: ConnectionRecord) => record.interfaceName,
 );
+
+const PEERS = 'with --kubernetes-peers, where the address is';
+
+const clusterPeer: readonly Attribute<ConnectionRecord>[] = [
+  define(
+    'sockflow.peer.k8s.pod.name',
+    'string',
+    'The pod that has the address of the other end',
+    `${PEERS} a pod's`,
+    (record) => peerOfKind(record, 'pod')?.name,
+  ),
+  define(
+    'sockflow.peer.k8s.service.name',
+    'string',
+    'The service that was dialled',
+    `${PEERS} a service's`,
+    (record) => peerOfKind(record, 'service')?.name,
+  ),
+  define(
+    'sockflow.peer.k8s.namespace.name',
+    'string',
+    'Namespace of that pod or service',
+    `${PEERS} theirs`,
+    ({ clusterPeer: found }) => (found && 'namespace' in found ? found.namespace : undefined),
+  ),
+  define(
+    'sockflow.peer.k8s.node.name',
+    'string',
+    'The node that has the address: any of its pods on the host network may be the other end',
+    `${PEERS} a node's`,
+    (record) => filled(peerOfKind(record, 'node')?.name),
+  ),
+  ...(['deployment', 'replicaset', 'statefulset', 'daemonset', 'job', 'cronjob'] as const).map((kind) =>
+    define(
+      `sockflow.peer.k8s.${kind}.name`,
+      'string',
+      `The ${kind} that owns that pod`,
+      `${PEERS} a pod's, where there is one`,
+      (record: ConnectionRecord) => peerWorkload(record)?.[kind],
+    ),
+  ),
+];
+
+function peerOfKind<Kind extends ClusterPeer['kind']>(
+  { clusterPeer: found }: ConnectionRecord,
+  kind: Kind,
+): Extract<ClusterPeer, { kind: Kind }> | undefined {
+  return found?.kind === kind ? (found as Extract<ClusterPeer, { kind: Kind }>) : undefined;
+}
+
+function peerWorkload(record: ConnectionRecord): Workload | undefined {
+  return peerOfKind(record, 'pod')?.workload;
+}
 
 const GEOIP = 'a public peer, with --geoip, where the file knows it';
 

@@ -1,7 +1,7 @@
 /** Records for tests and benches of the exporters: plausible ones, and a varied set that holds every odd case. */
 
 import type { Host } from '../../src/export/semconv.ts';
-import type { ConnectionRecord, EventName, Process } from '../../src/model.ts';
+import type { ConnectionRecord, EventName, Process, Workload } from '../../src/model.ts';
 
 export const host: Host = { id: '0123456789abcdef0123456789abcdef', name: 'wolke', agentVersion: '1.2.3' };
 
@@ -75,7 +75,16 @@ export function makeRecord(number: number, changes: Partial<ConnectionRecord> = 
 
 const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
 
-/** 200 records of eight processes (one of them unknown): every event, role and family, and what is rare. */
+const everyWorkload: Workload = {
+  deployment: 'd',
+  replicaset: 'r',
+  statefulset: 's',
+  daemonset: 'größe',
+  job: 'j',
+  cronjob: 'c',
+};
+
+/** 200 records of nine processes (one of them unknown): every event, role and family, and what is rare. */
 export function makeVariedRecords(): ConnectionRecord[] {
   const processes = [
     undefined,
@@ -102,10 +111,31 @@ export function makeVariedRecords(): ConnectionRecord[] {
       parentExecutablePath: undefined,
       parentExecutableName: undefined,
     }),
+    makeProcess(8, {
+      container: {
+        id: '6f'.repeat(32),
+        runtime: 'containerd',
+        kubernetes: { name: 'größe', imageName: 'registry.local:5000/shop/api', imageTags: ['2.0'] },
+      },
+      pod: {
+        uid: 'f'.repeat(32),
+        kubernetes: {
+          uid: '2f0e2d3c-aaaa-4bbb-8ccc-0123456789ab',
+          name: 'api-0',
+          namespace: 'shop',
+          node: 'node-7',
+          workload: everyWorkload,
+          serviceName: 'api',
+          serviceNamespace: 'shop',
+          labels: new Map([['team', 'größe']]),
+          annotations: new Map([['note', 'x']]),
+        },
+      },
+    }),
     makeProcess(7, { startTime: 0n, executableName: '' }),
   ];
   return Array.from({ length: 200 }, (_, number) =>
-    makeRecord(number, { process: processes[number % 8], ...oddities[number % oddities.length] }),
+    makeRecord(number, { process: processes[number % 9], ...oddities[number % oddities.length] }),
   ).map((record, number) => ({ ...record, event: events[number % 6] as EventName }));
 }
 
@@ -127,6 +157,9 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
   { peerProcess: makeProcess(9, { executableName: 'größe-日本語' }) },
   { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },
+  { clusterPeer: { kind: 'pod', name: 'db-0', namespace: 'shop', workload: everyWorkload } },
+  { clusterPeer: { kind: 'service', name: 'größe', namespace: 'shop' } },
+  { clusterPeer: { kind: 'node', name: 'node-8' } },
   { place: { continent: 'EU', country: 'GB', region: 'GB-ENG', city: 'London' } },
   {
     reset: { direction: 'receive', reason: undefined },

@@ -16,9 +16,6 @@ export interface ApiSourceOptions {
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds that `ask` waits for news of a pod; the kernel may be faster than the API server. */
-const LONGEST_WAIT = 5_000;
-
 /** Closes with `signal`; the API stays the caller's. */
 export function createApiSource(api: Api, { nodeName, kept, teller, signal }: ApiSourceOptions): PodSource {
   const pods = createPods();
@@ -27,7 +24,8 @@ export function createApiSource(api: Api, { nodeName, kept, teller, signal }: Ap
   });
   const news = createNews();
   const learn = (some: readonly Pod[]) => {
-    for (const pod of some) void owners.learn(pod);
+    // Asked before anybody is told, so that who is told knows that more is to come.
+    for (const pod of some) void owners.learn(pod).then(news.tell);
     news.tell();
   };
   void follow(
@@ -48,20 +46,14 @@ export function createApiSource(api: Api, { nodeName, kept, teller, signal }: Ap
     },
     { signal, onFault: (fault, message) => tellFault(teller, 'pods of this node', fault, message) },
   );
-  const find: PodSource['find'] = (uid, containerId) =>
-    namesOf(pods.find(uid, containerId), containerId, owners.ownerOf);
+  const find: PodSource['find'] = (uid, containerId) => namesOf(pods.find(uid, containerId), containerId, owners);
   return {
     description: `pods of ${nodeName} from ${teller.server}`,
+    isAnswered: false,
     find,
-    async ask(uid, containerId) {
-      const until = Date.now() + LONGEST_WAIT;
-      let pod = pods.find(uid, containerId);
-      while (!pod && Date.now() < until && !signal.aborted) {
-        await news.wait(until - Date.now());
-        pod = pods.find(uid, containerId);
-      }
-      if (pod) await owners.learn(pod);
-      return find(uid, containerId);
+    async ask(longest) {
+      await news.wait(longest);
+      return !signal.aborted;
     },
     close: () => undefined,
   };

@@ -1,11 +1,10 @@
 /** Who owns the ReplicaSets and Jobs that own pods: asked of the API server, each once. */
 import { type Api, ApiError } from './http.ts';
 import { fieldsOf } from './json.ts';
+import type { OwnerNames } from './names.ts';
 import { type Owner, type Pod, parseOwner } from './pod.ts';
-import type { OwnerOf } from './workload.ts';
 
-export interface Owners {
-  readonly ownerOf: OwnerOf;
+export interface Owners extends OwnerNames {
   /** Asks, if that is needed, and resolves when there is an answer or none to be had. */
   learn(pod: Pod): Promise<void>;
 }
@@ -48,6 +47,7 @@ export function createOwners(api: Api, { onFault, now = Date.now }: OwnersOption
       const key = keyOf(kind, namespace, name);
       return known.has(key) ? known.get(key) : 'unknown';
     },
+    isAsking: ({ owner, namespace }) => owner !== undefined && asking.has(keyOf(owner.kind, namespace, owner.name)),
     async learn({ owner, namespace }) {
       if (owner?.kind !== 'ReplicaSet' && owner?.kind !== 'Job') return;
       const key = keyOf(owner.kind, namespace, owner.name);

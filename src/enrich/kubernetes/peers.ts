@@ -2,16 +2,10 @@
  * Whose address that is, in the whole cluster: pods, services, nodes. Held for every pod, so each takes as little as it
  * can.
  */
+import type { ClusterPeer as Peer } from '../../model.ts';
 import { fieldsOf, listOf, textOf } from './json.ts';
 import type { Pod } from './pod.ts';
-import { type Workload, workloadOf } from './workload.ts';
-
-/** Who has an address. Of a service: what was dialled, not who answered. */
-export type Peer =
-  | { readonly kind: 'pod'; readonly name: string; readonly namespace: string; readonly workload: Workload }
-  | { readonly kind: 'service'; readonly name: string; readonly namespace: string }
-  /** A node's, and so that of each pod on the host network there: which of them it is, nobody can say. */
-  | { readonly kind: 'node'; readonly name: string };
+import { workloadOf } from './workload.ts';
 
 export interface Service {
   readonly uid: string;

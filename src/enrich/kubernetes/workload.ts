@@ -1,15 +1,6 @@
 /** What a pod belongs to, and what its processes are called by the conventions. */
+import type { Workload } from '../../model.ts';
 import type { Owner, Pod } from './pod.ts';
-
-/** Names of the workloads that own a pod, nearest first. */
-export interface Workload {
-  readonly replicaset?: string;
-  readonly deployment?: string;
-  readonly statefulset?: string;
-  readonly daemonset?: string;
-  readonly job?: string;
-  readonly cronjob?: string;
-}
 
 /** Who owns an owner: undefined when nobody does, `unknown` when that could not be asked. */
 export type OwnerOf = (kind: 'ReplicaSet' | 'Job', namespace: string, name: string) => Owner | undefined | 'unknown';

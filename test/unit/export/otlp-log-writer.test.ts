@@ -65,7 +65,7 @@ const records = makeVariedRecords();
 test('the writer and the SDK say the same of 200 varied records', (t) => {
   const ours = normalise(decodeLogs(writeOurs(records)));
   t.deepEqual(ours, normalise(decodeLogs(writeSdks(records))));
-  t.is(ours.length, 8, 'one resource for each process');
+  t.is(ours.length, 9, 'one resource for each process');
   t.is(
     ours.reduce((sum, { scopes }) => sum + (scopes[0]?.items.length ?? 0), 0),
     200,

@@ -1,7 +1,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { createKubernetes, type KubernetesOptions } from '../../../../src/enrich/kubernetes/index.ts';
+import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../../../../src/enrich/kubernetes/index.ts';
+import type { PodNames } from '../../../../src/enrich/kubernetes/names.ts';
 import { StartError } from '../../../../src/errors.ts';
 import { Ledger } from '../../../../src/ledger.ts';
 import { createLog } from '../../../../src/log.ts';
@@ -34,6 +35,15 @@ function start(t: ExecutionContext, given: Partial<KubernetesOptions>): Started 
   if (!kubernetes) throw new Error('nobody is asked');
   t.teardown(() => kubernetes.close());
   return { kubernetes, ledger, said };
+}
+
+/** Asks until the pod, and its container where one is given, is known, or it is of no use. */
+async function ask(kubernetes: Kubernetes, uid: string, containerId?: string): Promise<PodNames | undefined> {
+  const find = () => kubernetes.find(uid, containerId);
+  const isKnown = (names = find()) =>
+    names !== undefined && !names.isPending && (containerId === undefined || names.container !== undefined);
+  while (!isKnown() && (await kubernetes.ask(5_000)));
+  return find();
 }
 
 /** A kubeconfig for that server. */
@@ -76,7 +86,7 @@ test('from the API server: a pod, its workload by asking for the owner of its ow
     }),
   );
   const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
-  const names = await kubernetes.ask('uid-of-web-1-x', 'c1');
+  const names = await ask(kubernetes, 'uid-of-web-1-x', 'c1');
   t.is(names?.pod.name, 'web-1-x');
   t.deepEqual(names?.workload, { replicaset: 'web-1', deployment: 'web' });
   t.deepEqual(names?.container, { name: 'web', image: 'registry:5000/web:1' });
@@ -100,7 +110,7 @@ test('a pod that the kernel knows before the API server tells of it is waited fo
   );
   const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
   await server.until(2);
-  const asked = kubernetes.ask('uid-of-late', undefined);
+  const asked = ask(kubernetes, 'uid-of-late');
   t.is(kubernetes.find('uid-of-late', undefined), undefined);
   tell();
   t.is((await asked)?.pod.name, 'late');
@@ -117,7 +127,7 @@ test('an owner that must not be asked for costs a warning and a count, and the s
     }),
   );
   const { kubernetes, ledger, said } = start(t, { kubeconfig: configFor(t, server.url) });
-  t.is((await kubernetes.ask('uid-of-web-abc-x', undefined))?.workload.deployment, 'web');
+  t.is((await ask(kubernetes, 'uid-of-web-abc-x'))?.workload.deployment, 'web');
   t.is(ledger.faults.get('enrich/kubernetes_forbidden'), 1);
   t.regex(said.join(''), /owners of pods from http.*forbidden: replicasets is forbidden; allow it/);
 });
@@ -145,21 +155,21 @@ test('the kubelet is asked only when something is unknown, and by many at once o
   const server = await startKubeServer(t, () => list('', [web]));
   const { kubernetes } = start(t, { kubeletEndpoint: server.url });
   t.is(server.requests.length, 0);
-  const all = await Promise.all([1, 2, 3].map(() => kubernetes.ask('uid-of-web-1-x', 'c1')));
+  const all = await Promise.all([1, 2, 3].map(() => ask(kubernetes, 'uid-of-web-1-x', 'c1')));
   t.deepEqual(
     all.map((names) => names?.container?.name),
     ['web', 'web', 'web'],
   );
   t.is(server.requests.length, 1);
   t.is(server.requests[0]?.path, '/pods');
-  await kubernetes.ask('uid-of-nobody', undefined);
-  t.is(server.requests.length, 1, 'the list was just read');
+  await kubernetes.ask(0);
+  t.is(server.requests.length, 2);
 });
 
 test('where nobody expects a kubelet, its absence is counted and not complained about', async (t) => {
   const { kubernetes, ledger, said } = start(t, {});
-  t.is(await kubernetes.ask('u', 'c'), undefined);
-  t.is(await kubernetes.ask('u', 'c'), undefined);
+  t.is(await ask(kubernetes, 'u', 'c'), undefined);
+  t.is(await ask(kubernetes, 'u', 'c'), undefined);
   t.is(ledger.faults.get('enrich/kubernetes_unreachable'), 1, 'after a failure comes a pause');
   t.deepEqual(said, []);
 });
@@ -175,7 +185,7 @@ for (const [what, answer, fault] of answers) {
   test(`${what} of a kubelet that was asked for is said and counted`, async (t) => {
     const server = await startKubeServer(t, answer);
     const { kubernetes, ledger, said } = start(t, { source: 'kubelet', kubeletEndpoint: server.url });
-    t.is(await kubernetes.ask('u', 'c'), undefined);
+    t.is(await ask(kubernetes, 'u', 'c'), undefined);
     t.is(ledger.faults.get(`enrich/kubernetes_${fault}`), 1);
     t.regex(said.join(''), new RegExp(`pods of this node from http.*: ${fault}:`));
   });
@@ -184,7 +194,7 @@ for (const [what, answer, fault] of answers) {
 test('a pod that is not understood is counted, and the others are taken', async (t) => {
   const server = await startKubeServer(t, () => list('', [{}, web]));
   const { kubernetes, ledger } = start(t, { source: 'kubelet', kubeletEndpoint: server.url });
-  t.is((await kubernetes.ask(undefined, 'c1'))?.pod.name, 'web-1-x');
+  t.is((await ask(kubernetes, 'uid-of-web-1-x', 'c1'))?.pod.name, 'web-1-x');
   t.is(ledger.faults.get('enrich/kubernetes_malformed'), 1);
 });
 
