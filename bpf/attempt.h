@@ -11,14 +11,13 @@
 #include "emit.h"
 #include "owner.h"
 
-static __always_inline void emit_attempt(const struct connection *c) {
+static __always_inline void emit_attempt(const struct connection *c, const struct sock *sk) {
   count(SF_COUNT_ATTEMPTS);
   struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
   if (!r) {
     count(SF_COUNT_LOST_RING);
     return;
   }
-  struct sock *sk = (struct sock *)c->sk;
   __builtin_memset(r, 0, sizeof(*r));
   r->kind = SF_KIND_CONNECTION;
   r->event = SF_EVENT_END;
@@ -58,8 +57,10 @@ static __always_inline bool is_watched(struct sock *sk) {
 
 /* The note of this socket, if there is one, was a failure. */
 static __always_inline void attempt_failed(struct connection *c) {
-  struct connection copy = *c;
-  if (connection_forget(c, c->sk)) emit_attempt(&copy);
+  __u64 key = c->sk & ~SLOT_TURN;
+  if (!connection_take(c, key)) return;
+  emit_attempt(c, (struct sock *)key);
+  connection_forget(c, key);
 }
 
 static __always_inline void attempt_begins(struct bpf_sock_addr *ctx, struct connection *fresh) {
@@ -74,7 +75,7 @@ static __always_inline void attempt_begins(struct bpf_sock_addr *ctx, struct con
   fresh->start_ns = bpf_ktime_get_boot_ns();
   fresh->dialled_port = bpf_ntohs(ctx->user_port);
   owner_from_current(fresh, SF_OWNER_OPEN);
-  connection_create(sk, fresh);
+  if (!connection_create(sk, fresh)) count(SF_COUNT_DROPPED_NOTES);
 }
 
 #endif

@@ -20,15 +20,24 @@ static __always_inline __u64 id_of_numbers(__u32 local, __u32 remote) {
   return mix(high << 32 | low);
 }
 
+/* The initial sequence number, plus one. */
+static __always_inline __u32 first_sequence(const struct tcp_sock *tp, __u8 role) {
+  return tp->snd_una - (__u32)tp->bytes_acked + (role == SF_ROLE_CLIENT);
+}
+
 /*
  * The same on both ends: made of the two initial sequence numbers (plus one), which follow from the counters at any
- * time of the life. A connect that never got an answer has no second number; its start time stands in.
+ * time of the life.
  */
-static __always_inline __u64 connection_id(const struct tcp_sock *tp, const struct connection *c) {
-  __u32 local = tp->snd_una - (__u32)tp->bytes_acked + (c->role == SF_ROLE_CLIENT);
+static __always_inline __u64 connection_id(const struct tcp_sock *tp, __u8 role) {
+  __u32 local = first_sequence(tp, role);
   __u32 remote = tp->rcv_nxt - (__u32)tp->bytes_received;
-  if (!(c->flags & SF_FLAG_ESTABLISHED)) return mix(c->start_ns ^ ((__u64)local << 32));
   return id_of_numbers(local, remote);
+}
+
+/* A connect that never got an answer has no second number; its start time stands in. */
+static __always_inline __u64 unanswered_id(const struct tcp_sock *tp, const struct connection *c) {
+  return mix(c->start_ns ^ (__u64)first_sequence(tp, c->role) << 32);
 }
 
 /* All but the local port, which a socket has in another place than a request. */
@@ -68,13 +77,19 @@ static __always_inline __u32 interface_of(const struct tcp_sock *tp) {
   return route ? route->dev->ifindex : sk->__sk_common.skc_bound_dev_if;
 }
 
-static __always_inline void fill_counters(struct sf_connection *r, const struct tcp_sock *tp) {
+static __always_inline __u32 fin_received(const struct tcp_sock *tp) {
+  return !!(tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & SOCK_DONE_BIT);
+}
+
+static __always_inline void fill_totals(struct totals *t, const struct tcp_sock *tp) {
+  t->sent_bytes = tp->bytes_sent - tp->bytes_retrans;
   /* bytes_received counts the peer's FIN as one byte; SOCK_DONE is set exactly when it came. */
-  __u32 fin = !!(tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & SOCK_DONE_BIT);
-  r->sent_bytes = tp->bytes_sent - tp->bytes_retrans;
-  r->received_bytes = tp->bytes_received - fin;
-  r->sent_packets = tp->segs_out;
-  r->received_packets = tp->segs_in;
+  t->received_bytes = tp->bytes_received - fin_received(tp);
+  t->sent_packets = tp->segs_out;
+  t->received_packets = tp->segs_in;
+}
+
+static __always_inline void fill_counters(struct sf_connection *r, const struct tcp_sock *tp) {
   r->retransmits = tp->total_retrans;
   r->lost = tp->lost;
   r->reordering = tp->reordering;
@@ -84,7 +99,7 @@ static __always_inline void fill_counters(struct sf_connection *r, const struct 
   r->busy_ms = tp->chrono_stat[0];
   r->receive_window_limited_ms = tp->chrono_stat[1];
   r->send_buffer_limited_ms = tp->chrono_stat[2];
-  if (fin) r->flags |= SF_FLAG_PEER_FIN;
+  if (fin_received(tp)) r->flags |= SF_FLAG_PEER_FIN;
 }
 
 const volatile bool tcp_details = false; /* does any output want sf_details? */
@@ -119,20 +134,20 @@ struct particulars {
   __u32 segments;
 };
 
-/* Returns false when the ring is full; the caller counts it, since it knows what that costs. */
-static __always_inline bool emit_with(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
-                                      const struct particulars *what) {
+/* A record, or NULL when the ring is full: the caller counts that, since it knows what it costs. */
+static __always_inline struct sf_connection *fill_record(const struct tcp_sock *tp, const struct connection *c,
+                                                         __u8 event, __u8 state, const struct totals *now) {
   const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
   struct sf_connection *r = NULL;
   if (tcp_details) {
     struct detailed *both = bpf_ringbuf_reserve(&ring, sizeof(*both), 0);
-    if (!both) return false;
+    if (!both) return NULL;
     fill_details(&both->details, tp);
     r = &both->connection;
     r->length = sizeof(*both);
   } else {
     r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-    if (!r) return false;
+    if (!r) return NULL;
     r->length = sizeof(*r);
   }
 
@@ -144,22 +159,46 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   r->time_ns = bpf_ktime_get_boot_ns();
   r->start_ns = c->start_ns;
   r->cookie = c->cookie;
-  r->id = connection_id(tp, c);
+  r->id = c->flags & SF_FLAG_ESTABLISHED ? c->id : unanswered_id(tp, c);
   r->pid = c->pid;
   r->process = c->process;
   r->handshake_us = c->handshake_us;
   r->error = sk->sk_err ? sk->sk_err : c->error;
   r->shutdown = sk->sk_shutdown;
-  r->flags = c->flags;
-  r->detail = what->detail;
+  r->flags = c->flags & ~SF_FLAG_UNTOLD;
+  r->detail = 0;
   r->mptcp_id = mptcp_id(tp);
   r->interface = interface_of(tp);
-  r->segments = what->segments;
+  r->segments = 0;
   fill_endpoints(r, &sk->__sk_common);
   /* skc_num is 0 already at CLOSE, inet_sport still holds the port. */
   r->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+  r->sent_bytes = now->sent_bytes;
+  r->received_bytes = now->received_bytes;
+  r->sent_packets = now->sent_packets;
+  r->received_packets = now->received_packets;
   fill_counters(r, tp);
   if (r->local_port) r->flags |= SF_FLAG_BOUND;
+  return r;
+}
+
+static __always_inline void fill_reported(struct sf_connection *r, const struct totals *before) {
+  r->reported_sent_bytes = before->sent_bytes;
+  r->reported_received_bytes = before->received_bytes;
+  r->reported_sent_packets = before->sent_packets;
+  r->reported_received_packets = before->received_packets;
+}
+
+/* Something that happens to a connection. False when the ring is full. */
+static __always_inline bool emit_with(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state,
+                                      const struct particulars *what) {
+  struct totals now;
+  fill_totals(&now, tp);
+  struct sf_connection *r = fill_record(tp, c, event, state, &now);
+  if (!r) return false;
+  r->detail = what->detail;
+  r->segments = what->segments;
+  fill_reported(r, &now);
   ring_submit(r);
   return true;
 }
@@ -167,6 +206,45 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
 static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {
   struct particulars none = {};
   return emit_with(tp, c, event, state, &none);
+}
+
+static __always_inline bool emit_end(const struct tcp_sock *tp, const struct connection *c, __u8 state,
+                                     const struct totals *before) {
+  struct totals now;
+  fill_totals(&now, tp);
+  struct sf_connection *r = fill_record(tp, c, SF_EVENT_END, state, &now);
+  if (!r) return false;
+  fill_reported(r, before);
+  ring_submit(r);
+  return true;
+}
+
+/* Where it stands. False when the ring is full. */
+static __always_inline bool emit_update(const struct tcp_sock *tp, struct connection *c) {
+  __u64 before = c->sk, after = before ^ SLOT_TURN;
+  if ((before & ~SLOT_TURN) != (__u64)tp) return true; /* it has ended meanwhile */
+  struct totals *now = &c->reported[after & 1];
+  fill_totals(now, tp);
+  struct sf_connection *r = fill_record(tp, c, SF_EVENT_UPDATE, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, now);
+  if (!r) return false;
+  fill_reported(r, &c->reported[before & 1]);
+  /* Its end, which is told behind this record, knows what was reported; or it is told already, and comes last. */
+  if (__sync_val_compare_and_swap(&c->sk, before, after) == before)
+    ring_submit(r);
+  else
+    bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+  if (c->flags & SF_FLAG_UNTOLD) c->flags &= ~SF_FLAG_UNTOLD;
+  return true;
+}
+
+/* Tells its end, unless somebody else does. state: the one before. False: it was told. */
+static __always_inline bool connection_end(const struct tcp_sock *tp, struct connection *c, __u8 state) {
+  __u64 key = (__u64)tp;
+  struct totals *before = connection_take(c, key);
+  if (!before) return false;
+  count(emit_end(tp, c, state, before) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+  connection_forget(c, key);
+  return true;
 }
 
 #endif

@@ -38,13 +38,14 @@ static __always_inline void connection_found(struct sock *sk, struct tcp_sock *t
       .flags = SF_FLAG_PRE_EXISTING | (state == TCP_SYN_SENT ? 0 : SF_FLAG_ESTABLISHED),
   };
   if (connection_get(sk, fresh.cookie)) return; /* a new one, or open in another process too */
+  if (fresh.flags & SF_FLAG_ESTABLISHED) fresh.id = connection_id(tp, fresh.role);
+  fill_totals(&fresh.reported[0], tp);
   connection_begin(sk, &fresh, SF_COUNT_FOUND);
-  if (!emit(tp, &fresh, SF_EVENT_FOUND, state)) count(SF_COUNT_DROPPED_EVENTS);
+  struct connection *c = connection_get(sk, fresh.cookie);
+  if (!emit(tp, &fresh, SF_EVENT_FOUND, state) && c) c->flags |= SF_FLAG_UNTOLD;
   if (sk->__sk_common.skc_state != TCP_CLOSE) return;
   /* It ended between the first look and the entry in the table, which its hook did not find: end it here. */
-  struct connection *c = connection_get(sk, fresh.cookie);
-  if (c && connection_forget(c, c->sk))
-    count(emit(tp, &fresh, SF_EVENT_END, state) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+  if (c) connection_end(tp, c, state);
 }
 
 static __always_inline void socket_found(struct sock *sk, struct task_struct *task) {

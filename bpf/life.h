@@ -10,6 +10,13 @@
 
 const volatile bool emit_open = false; /* does any output want open records? */
 
+/* A connection of this socket whose end was missed, and which is in the way of the next one. */
+static __always_inline void leftover(struct connection *c, __u64 key) {
+  if (!connection_take(c, key)) return;
+  connection_forget(c, key);
+  count(SF_COUNT_LOST_MISSED);
+}
+
 /* Process context: connect is sending a SYN, and current is who called it. */
 static __always_inline void client_begins(struct sock *sk) {
   __u64 cookie = bpf_get_socket_cookie(sk);
@@ -21,6 +28,7 @@ static __always_inline void client_begins(struct sock *sk) {
     return;
   }
   if (noted && noted->role == SF_ROLE_CLIENT && !(noted->flags & SF_FLAG_ESTABLISHED)) return; /* seen to already */
+  if (noted) leftover(noted, (__u64)sk);
   struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = cookie};
   owner_from_current(&c, SF_OWNER_OPEN);
   connection_begin(sk, &c, SF_COUNT_CONNECTS);
@@ -33,6 +41,7 @@ static __always_inline void opened(struct tcp_sock *tp, struct connection *c) {
 static __always_inline void client_established(struct tcp_sock *tp, struct connection *c) {
   if (c->flags & SF_FLAG_ESTABLISHED) return; /* seen to already */
   c->handshake_us = (bpf_ktime_get_boot_ns() - c->start_ns) / 1000;
+  c->id = connection_id(tp, c->role);
   c->flags |= SF_FLAG_ESTABLISHED;
   opened(tp, c);
 }
@@ -45,6 +54,7 @@ static __always_inline void server_established(struct sock *sk, struct tcp_sock 
       .start_ns = bpf_ktime_get_boot_ns(),
       .cookie = bpf_get_socket_cookie(sk),
       .reported_retransmits = tp->total_retrans, /* SYN-ACKs */
+      .id = connection_id(tp, SF_ROLE_SERVER),
   };
   owner_from_listener(&c, sk);
   connection_begin(sk, &c, SF_COUNT_ACCEPTS);
@@ -66,9 +76,8 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
   if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
-  bool sent = emit(tp, c, SF_EVENT_END, oldstate);
-  if (emit_resets) remember_dropped(c);
-  if (connection_forget(c, c->sk)) count(sent ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
+  if (emit_resets) remember_dropped(sk, c);
+  connection_end(tp, c, oldstate);
 }
 
 /* An accepted socket that nobody used yet belongs to who gives it up. */

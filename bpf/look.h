@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Looking at the connection table: what lives, what moved, and whose end was missed. */
+/*
+ * Looking at the connection table: what lives, what moved, and whose end was missed. Called by user space, stretch by
+ * stretch, so that the CPU is free in between, and so that it can read the ring: a stretch stops when that is half full,
+ * which leaves the other half to what happens meanwhile. An iterator would take ten times as long for each slot.
+ */
 #ifndef SOCKFLOW_LOOK_H
 #define SOCKFLOW_LOOK_H
 
@@ -7,50 +11,65 @@
 #include "emit.h"
 
 const volatile bool idle_updates = false; /* report live connections that did not move, too? */
+const volatile __u64 ring_half = 0;       /* bytes */
 
 #define SECOND 1000000000ULL
 
-/* Its end was missed by both programs: counted, and forgotten. Not what is just being made: CLOSE is stored later. */
-static __always_inline void end_missed(struct connection *c, __u64 key) {
-  if (bpf_ktime_get_boot_ns() - c->start_ns > SECOND && connection_forget(c, key)) count(SF_COUNT_LOST_MISSED);
-}
-
-static __always_inline void report_if_moved(struct connection *c, struct tcp_sock *tp) {
-  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  __u32 segments = tp->segs_in + tp->segs_out;
-  if (segments == c->reported_segments && !idle_updates) return;
-  if (emit(tp, c, SF_EVENT_UPDATE, sk->__sk_common.skc_state))
-    c->reported_segments = segments;
-  else
-    count(SF_COUNT_DROPPED_EVENTS);
-}
-
-static __always_inline void look_at(struct connection *c, struct sf_look *ask) {
-  if (!c->sk || is_attempt(c)) return;
-  __u64 key = c->sk;
-  struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
-  struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-  /* The socket may be gone and its memory in use by another one. */
-  if (cookie_of(sk) != c->cookie || sk->__sk_common.skc_state == TCP_CLOSE) return end_missed(c, key);
-  ask->live++;
-  if (ask->report && c->flags & SF_FLAG_ESTABLISHED) report_if_moved(c, tp);
-}
-
 /*
- * Looks at a stretch of the connection table: counts what lives and, for a snapshot, reports what moved since the last
- * one, through the ring. Called by user space, stretch by stretch, so that the CPU is free in between. An iterator would
- * take ten times as long for each slot.
+ * Its end was missed. The socket is told of as it is, if it is still there; from which state it came nobody knows. Not
+ * what is just being made: CLOSE is what connect still finds, and what is stored after the hook has seen the end.
  */
+static __always_inline void end_missed(struct connection *c, const struct tcp_sock *tp, bool gone) {
+  __u64 key = (__u64)tp;
+  if (bpf_ktime_get_boot_ns() - c->start_ns < SECOND) return;
+  if (!gone) {
+    c->flags |= SF_FLAG_LATE;
+    if (connection_end(tp, c, 0)) count(SF_COUNT_LATE);
+  } else if (connection_take(c, key)) {
+    connection_forget(c, key);
+    count(SF_COUNT_LOST_MISSED);
+  }
+}
+
+static __always_inline bool moved(const struct connection *c, const struct tcp_sock *tp) {
+  const struct totals *reported = &c->reported[c->sk & 1];
+  return c->flags & SF_FLAG_UNTOLD || tp->segs_in != reported->received_packets ||
+         tp->segs_out != reported->sent_packets;
+}
+
+/* False: read the ring first, then look at this one again. */
+static __always_inline bool look_at(struct connection *c, struct sf_look *ask) {
+  __u64 key = c->sk & ~SLOT_TURN;
+  if (key == SLOT_FREE || key == SLOT_TAKEN || is_attempt(c)) return true;
+  const struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
+  const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+  /* The socket may be gone and its memory in use by another one. */
+  bool gone = cookie_of(sk) != c->cookie;
+  if (gone || sk->__sk_common.skc_state == TCP_CLOSE) {
+    end_missed(c, tp, gone);
+    return true;
+  }
+  ask->live++;
+  if (!ask->round || c->round == ask->round || !(c->flags & SF_FLAG_ESTABLISHED)) return true;
+  if (moved(c, tp) || idle_updates)
+    if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > ring_half || !emit_update(tp, c)) return false;
+  c->round = ask->round;
+  return true;
+}
+
 static long look(__u32 index, struct sf_look *ask) {
   __u32 slot = ask->first + index;
   struct connection *c = bpf_map_lookup_elem(&slots, &slot);
-  if (c) look_at(c, ask);
+  if (c && !look_at(c, ask)) return 1;
+  ask->next = slot + 1;
   return 0;
 }
 
+/* From its beginning each time; the round tells what was seen to. */
 static long look_overflow(void *map, __u64 *key, struct connection *c, struct sf_look *ask) {
-  look_at(c, ask);
-  return 0;
+  if (look_at(c, ask)) return 0;
+  ask->next = ask->first;
+  return 1;
 }
 
 #endif

@@ -23,10 +23,12 @@ struct {
   __type(value, struct connection);
 } last_dropped SEC(".maps");
 
-static __always_inline void remember_dropped(const struct connection *c) {
+static __always_inline void remember_dropped(const struct sock *sk, const struct connection *c) {
   __u32 zero = 0;
   struct connection *last = bpf_map_lookup_elem(&last_dropped, &zero);
-  if (last) *last = *c;
+  if (!last) return;
+  *last = *c;
+  last->sk = (__u64)sk;
 }
 
 static __always_inline struct connection *reset_connection(const struct sock *sk, __u64 cookie) {

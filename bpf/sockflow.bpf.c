@@ -192,10 +192,15 @@ int existing(struct bpf_iter__task_file *ctx) {
 SEC("syscall")
 int look_at_table(struct sf_look *ask) {
   /* The context may not be handed on: a copy. */
-  struct sf_look copy = {.first = ask->first, .count = ask->count, .report = ask->report};
-  bpf_loop(copy.count, look, &copy, 0);
-  if (copy.first == 0 && overflowed) bpf_for_each_map_elem(&overflow, look_overflow, &copy, 0);
+  struct sf_look copy = {.first = ask->first, .count = ask->count, .round = ask->round, .next = ask->first};
+  if (copy.first <= slot_mask) {
+    bpf_loop(copy.count, look, &copy, 0);
+  } else {
+    copy.next = copy.first + 1;
+    if (overflowed) bpf_for_each_map_elem(&overflow, look_overflow, &copy, 0);
+  }
   ask->live = copy.live;
+  ask->next = copy.next;
   return 0;
 }
 

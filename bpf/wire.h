@@ -46,6 +46,8 @@ enum sf_flag {
   SF_FLAG_PRE_EXISTING = 4,
   SF_FLAG_BOUND = 8,    /* has a local port */
   SF_FLAG_ATTEMPT = 16, /* connect was called and has not got as far as a SYN */
+  SF_FLAG_UNTOLD = 64,  /* never in a record: found, and the next snapshot has to tell of it */
+  SF_FLAG_LATE = 32,    /* the end was found by looking at the table: when and from which state is not known */
 };
 
 /* The sums of one CPU; user space adds the CPUs up. connects + accepts + found + attempts = live + closed + lost_*, always. */
@@ -57,11 +59,13 @@ enum sf_counter {
   SF_COUNT_CLOSED = 4,             /* end records handed to the ring */
   SF_COUNT_LOST_TABLE = 5,         /* begun, but the connection table was full */
   SF_COUNT_LOST_RING = 6,          /* ended, but the ring had no room for the end record */
-  SF_COUNT_LOST_MISSED = 7,        /* ended, and the kernel did not run our program: found by looking at the table */
+  SF_COUNT_LOST_MISSED = 7,        /* ended unseen, and the socket was gone when a look at the table found it */
   SF_COUNT_DROPPED_EVENTS = 8,     /* records of other events that found no room in the ring */
   SF_COUNT_DROPPED_PROCESSES = 9,  /* process descriptions the ring had no room for; tried again at the next socket */
   SF_COUNT_DROPPED_LISTENERS = 10, /* listeners the table had no room for */
-  SF_COUNT_MAX = 11,
+  SF_COUNT_DROPPED_NOTES = 11,     /* connects the table had no room for a note of: not seen if they send no SYN */
+  SF_COUNT_LATE = 12,              /* ended unseen, and told by a look at the table: among the closed ones */
+  SF_COUNT_MAX = 13,
 };
 
 /* A connection at one moment. Counters are totals of its life. */
@@ -88,6 +92,10 @@ struct sf_connection {
   __u64 received_bytes;
   __u32 sent_packets;
   __u32 received_packets;
+  __u64 reported_sent_bytes; /* these four: in the record before, so that the difference is new */
+  __u64 reported_received_bytes;
+  __u32 reported_sent_packets;
+  __u32 reported_received_packets;
   __u32 retransmits;
   __u32 lost;
   __u32 reordering;
@@ -165,10 +173,11 @@ struct sf_process {
 
 /* What user space asks of look_at_table, and its answer. */
 struct sf_look {
-  __u32 first; /* slot; the stretch that begins with 0 has the overflow, too */
+  __u32 first; /* slot; the number of slots: the overflow, as a whole */
   __u32 count;
-  __u32 report; /* 1: send update records */
-  __u32 live;   /* answer: connections in this stretch */
+  __u32 round; /* of the snapshot: send update records; 0: send none */
+  __u32 live;  /* answer: connections in this stretch */
+  __u32 next;  /* answer: with which slot to go on. Within the stretch: the ring has to be read before */
 };
 
 #ifndef __bpf__
@@ -180,7 +189,7 @@ struct sf_look {
 #else
 #define SF_ASSERT(what) _Static_assert(what, #what)
 #endif
-SF_ASSERT(sizeof(struct sf_connection) == 176);
+SF_ASSERT(sizeof(struct sf_connection) == 200);
 SF_ASSERT(sizeof(struct sf_interface) == 28);
 SF_ASSERT(sizeof(struct sf_details) == 32);
 SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);

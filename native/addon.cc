@@ -170,7 +170,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     pthread_setname_np(pthread_self(), "sockflow-reader");
     std::unique_ptr<Batch> waiting;  // JavaScript had no room for it
     while (!stopping_) {
-      if (snapshot_wanted_.exchange(false)) sf_snapshot(agent_);
+      if (snapshot_wanted_.exchange(false)) Snapshot(&waiting);
       bool behind = !Drain(&waiting);
       Sleep(behind ? kWait : kPoll);
     }
@@ -179,6 +179,13 @@ class Capture : public Napi::ObjectWrap<Capture> {
     sf_detach(agent_);
     while (!Drain(&waiting)) Sleep(kWait);
     deliver_.Release();
+  }
+
+  // Between its parts the ring is read, so that there is room for all it has to say. When JavaScript is behind it waits.
+  void Snapshot(std::unique_ptr<Batch> *waiting) {
+    uint32_t at = 0;
+    while (!stopping_ && sf_snapshot(agent_, &at) > 0)
+      while (!Drain(waiting) && !stopping_) Sleep(kWait);
   }
 
   // Moves all there is in the ring to JavaScript. False: it has no room, `waiting` is to be handed over first.

@@ -18,6 +18,7 @@ struct sf_agent {
   Routes routes;
   Interfaces interfaces;
   struct sf_features features = {};
+  uint32_t round = 0;  // of snapshots
   // The batch that sf_read is filling.
   char *at = nullptr;
   char *end = nullptr;

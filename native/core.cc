@@ -148,6 +148,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.sent, use_calls);
   bpf_program__set_autoload(skeleton->progs.received_nothing, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
+  skeleton->rodata->ring_half = options->ring_bytes / 2;
   uint32_t slots = 1;
   while (slots < options->max_connections) slots *= 2;
   bpf_map__set_max_entries(skeleton->maps.slots, slots);

@@ -58,8 +58,12 @@ int sf_find_existing(struct sf_agent *agent);
 long sf_read(struct sf_agent *agent, void *buffer, size_t size);
 #define SF_RECORD_MAX (sizeof(struct sf_process) + 8)
 
-/* Puts an update record of each connection that moved since the last time into the ring. -ENOTSUP below Linux 6.2. */
-int sf_snapshot(struct sf_agent *agent);
+/*
+ * Puts an update record of each connection that moved since the last snapshot into the ring, a part of the table at a
+ * time: *at is 0 at first, and moves on. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
+ * -ENOTSUP below Linux 6.2.
+ */
+int sf_snapshot(struct sf_agent *agent, uint32_t *at);
 
 /* Sums over all CPUs. */
 int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);

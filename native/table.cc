@@ -4,33 +4,33 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "agent.h"
 
 namespace {
 
-// Stretch by stretch: a program is not preempted on some kernels.
-int look_at_table(struct sf_agent *agent, bool report, uint64_t *live) {
+// Looks at a stretch of the table and returns 1, or 0 behind its end; `at` moves on. A program is not preempted on some
+// kernels, so a stretch is short.
+int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
   constexpr uint32_t stretch = 4096;
-  int program = bpf_program__fd(agent->skeleton->progs.look_at_table);
-  if (program < 0) return -ENOTSUP;
-  *live = 0;
-  for (uint32_t first = 0; first < bpf_map__max_entries(agent->skeleton->maps.slots); first += stretch) {
-    struct sf_look ask = {.first = first, .count = stretch, .report = report, .live = 0};
-    DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
-    if (bpf_prog_test_run_opts(program, &options)) return -errno;
-    *live += ask.live;
-  }
-  return 0;
+  uint32_t slots = bpf_map__max_entries(agent->skeleton->maps.slots);
+  if (*at > slots) return 0;
+  struct sf_look ask = {.first = *at, .count = std::min(stretch, slots - *at), .round = round};
+  DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
+  if (bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.look_at_table), &options)) return -errno;
+  if (live) *live += ask.live;
+  *at = ask.next;
+  return 1;
 }
 
 }  // namespace
 
-extern "C" int sf_snapshot(struct sf_agent *agent) {
+extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot) return -ENOTSUP;
-  uint64_t live = 0;
-  return look_at_table(agent, true, &live);
+  if (*at == 0) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
+  return look(agent, at, agent->round, nullptr);
 }
 
 extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {
@@ -46,4 +46,12 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) 
   return 0;
 }
 
-extern "C" int sf_live(struct sf_agent *agent, uint64_t *live) { return look_at_table(agent, false, live); }
+extern "C" int sf_live(struct sf_agent *agent, uint64_t *live) {
+  if (!agent->features.snapshot) return -ENOTSUP;
+  *live = 0;
+  uint32_t at = 0;
+  int code;
+  while ((code = look(agent, &at, 0, live)) > 0) {
+  }
+  return code;
+}

@@ -9,6 +9,8 @@ export interface KernelCounts {
   opened: number;
   closed: number;
   live: number;
+  /** Of the closed ones: found by looking at the table, since the kernel had hidden their end. */
+  late?: number;
   /** Connections whose end was not reported, by reason, e.g. `ring_full`. */
   lost: Readonly<Record<string, number>>;
   /** What could not be sent without a connection being lost by it: open and update records, descriptions, listeners. */

@@ -169,6 +169,8 @@ export interface End {
   readonly established: boolean;
   /** A local port had been found. */
   readonly bound: boolean;
+  /** Found by looking at the table: when, and from which state, isn't known. */
+  readonly late: boolean;
   /** No SYN was sent; the error is what the routing table says, 0 when it says nothing. */
   readonly attempt: boolean;
 }
@@ -211,8 +213,6 @@ export interface ConnectionRecord {
   readonly peerPort: number;
   /** Older than the agent. */
   readonly preExisting: boolean;
-  /** First sight of such a connection, as an update: its totals are older than the agent and no deltas. */
-  readonly baseline: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
   readonly state: string;
   /** Inode number of the network namespace. */
@@ -254,14 +254,17 @@ export interface ConnectionRecord {
   /** Reset events. The kernel gives a reason for those that it sends, since 6.10. */
   readonly reset?: { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined } | undefined;
 
+  /** Since the last of these records of this connection; close, failed and update only. */
+  readonly deltas?:
+    | { sentBytes: number; receivedBytes: number; sentPackets: number; receivedPackets: number }
+    | undefined;
+
   /** Close and failed only. */
   readonly end: End | undefined;
 
   // Completed by correlate/ (close and failed only):
   closeReason?: CloseReason;
   errorType?: ErrorType;
-  /** Since the last record of this connection; close and update only. */
-  deltas?: { sentBytes: number; receivedBytes: number; sentPackets: number; receivedPackets: number };
   /** Completed by enrich/: where the peer is. */
   place?: Place;
   /** Completed by enrich/: who it is in the cluster, with `--kubernetes-peers`. */

@@ -8,7 +8,6 @@ import { createDecoder } from './capture/decode.ts';
 import { checkHost } from './capture/host.ts';
 import { describeFromProc } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
-import { createDeltas } from './correlate/deltas.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
 import { createContainerEnricher } from './enrich/container.ts';
 import { createEnrichment } from './enrich/index.ts';
@@ -58,7 +57,6 @@ export async function startPipeline(
     describe: describeFromProc,
     resetReasons: selection.wantsReset ? resetReasons() : [],
   });
-  const correlateDeltas = createDeltas();
   const enrichPlace = createPlaces({
     networks: options.cidrName,
     geoip: options.geoip,
@@ -70,7 +68,6 @@ export async function startPipeline(
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
-      correlateDeltas(record);
       enrichPlace(record);
     }
     for (const exporter of exporters) exporter.export(records);

@@ -59,10 +59,12 @@ function kernelCounts(native: NativeCapture): KernelCounts {
       ring_full: of(sfCounter.lostRing),
       missed_event: of(sfCounter.lostMissed),
     },
+    late: of(sfCounter.late),
     dropped: {
       events: of(sfCounter.droppedEvents),
       processes: of(sfCounter.droppedProcesses),
       listeners: of(sfCounter.droppedListeners),
+      'connect notes': of(sfCounter.droppedNotes),
     },
   };
 }

@@ -77,7 +77,6 @@ export function decodeConnection(
       : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
     peerPort: u16(at.peerPort),
     preExisting: (flags & sfFlag.preExisting) !== 0,
-    baseline: u8(at.event) === sfEvent.found,
     state: states[u8(at.state)] ?? 'unknown',
     networkNamespace: u32(at.netns),
     interfaceName,
@@ -102,12 +101,22 @@ export function decodeConnection(
     retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
     retransmittedSegments: event === 'retransmit' ? u32(at.segments) : undefined,
     reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), resetReasons) : undefined,
+    deltas:
+      event === 'close' || event === 'update'
+        ? {
+            sentBytes: size(at.sentBytes) - size(at.reportedSentBytes),
+            receivedBytes: size(at.receivedBytes) - size(at.reportedReceivedBytes),
+            sentPackets: (u32(at.sentPackets) - u32(at.reportedSentPackets)) >>> 0,
+            receivedPackets: (u32(at.receivedPackets) - u32(at.reportedReceivedPackets)) >>> 0,
+          }
+        : undefined,
     end:
       event === 'close'
         ? {
             error: u16(at.error),
             established: (flags & sfFlag.established) !== 0,
             bound: (flags & sfFlag.bound) !== 0,
+            late: (flags & sfFlag.late) !== 0,
             attempt: (flags & sfFlag.attempt) !== 0,
           }
         : undefined,

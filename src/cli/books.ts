@@ -35,6 +35,7 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
     `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
     ...formatDropped(counts.dropped),
+    ...(counts.late ? [`late ends ${counts.late}`] : []),
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];
   return parts.join(', ');

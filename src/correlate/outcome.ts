@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import type { CloseReason, ConnectionRecord, ErrorType } from '../model.ts';
 
 interface Outcome {
-  readonly reason: CloseReason;
+  readonly reason?: CloseReason;
   readonly error?: ErrorType;
 }
 
@@ -40,13 +40,14 @@ const byState: Readonly<Record<string, Outcome>> = {
 export function correlateOutcome(record: ConnectionRecord): void {
   if (!record.end) return;
   const outcome = outcomeOf(record);
-  record.closeReason = outcome.reason;
+  if (outcome.reason) record.closeReason = outcome.reason;
   if (outcome.error) record.errorType = outcome.error;
   if (!record.end.established && outcome.error) record.event = 'failed';
 }
 
 function outcomeOf({ end, state }: ConnectionRecord): Outcome {
   if (end?.error) return byErrno[end.error] ?? { reason: 'unreachable', error: '_OTHER' };
+  if (end?.late) return {}; // nobody saw from which state it came
   if (end?.attempt) return { reason: 'unreachable', error: '_OTHER' };
   if (state === 'syn_sent')
     return end?.bound ? { reason: 'cancelled' } : { reason: 'unreachable', error: 'address_not_available' };

@@ -557,8 +557,15 @@ const connection: readonly Attribute<ConnectionRecord>[] = [
     'sockflow.connection.close.reason',
     closeReasons,
     'Who or what ended it',
-    'close and failed',
+    'close and failed, but late ones without an error',
     (record) => record.closeReason,
+  ),
+  define(
+    'sockflow.connection.close.late',
+    'boolean',
+    'The kernel hid its end: found later, so its time and duration are those of the finding',
+    'true only',
+    (record) => (record.end?.late ? true : undefined),
   ),
   oneOf(
     'sockflow.process.attribution',

@@ -33,6 +33,8 @@ const widths: Readonly<Record<string, 1 | 2 | 4 | 8>> = {
   id: 8,
   sentBytes: 8,
   receivedBytes: 8,
+  reportedSentBytes: 8,
+  reportedReceivedBytes: 8,
 };
 
 export function connectionBytes(fields: ConnectionFields): Uint8Array {

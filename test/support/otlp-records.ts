@@ -48,7 +48,6 @@ export function makeRecord(number: number, changes: Partial<ConnectionRecord> = 
     peerAddress: '10.96.0.114',
     peerPort: 5432,
     preExisting: false,
-    baseline: false,
     state: 'last_ack',
     networkNamespace: ownNetworkNamespace,
     attribution: 'open',

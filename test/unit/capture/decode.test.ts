@@ -73,7 +73,7 @@ test('a process and its connection', (t) => {
     smoothedRtt: 0.25,
     minRtt: undefined,
     busyTime: 0.012,
-    end: { error: 0, established: true, bound: true, attempt: false },
+    end: { error: 0, established: true, bound: true, late: false, attempt: false },
   });
   t.like(record?.process, {
     pid: 42,
@@ -86,6 +86,22 @@ test('a process and its connection', (t) => {
     cgroups: ['/a/b'],
   });
   t.is(ledger.received, 1);
+});
+
+test('what is new is the difference to the record before; packets are counted in 32 bits', (t) => {
+  const { decode } = decoder();
+  const moved = { sentBytes: 2 ** 33 + 7, receivedBytes: 5, sentPackets: 3, receivedPackets: 9 };
+  const reported = {
+    reportedSentBytes: 2 ** 33,
+    reportedReceivedBytes: 5,
+    reportedSentPackets: 0xffff_fffe,
+    reportedReceivedPackets: 2,
+  };
+  const of = (event: number) => decode(batch(connectionBytes({ event, ...moved, ...reported })))[0]?.deltas;
+  const deltas = { sentBytes: 7, receivedBytes: 0, sentPackets: 5, receivedPackets: 7 };
+  t.deepEqual(of(sfEvent.update), deltas);
+  t.deepEqual(of(sfEvent.end), deltas);
+  t.is(of(sfEvent.retransmit), undefined);
 });
 
 test('IPv6 in its shortest form', (t) => {

@@ -14,6 +14,10 @@ test('what was dropped without a loss is said, kind by kind', (t) => {
   t.regex(formatSummary(new Ledger(), counts, inOrder), /, lost 0, dropped 12 events and 1 listeners$/);
 });
 
+test('ends that the kernel had hidden are said when there were some', (t) => {
+  t.regex(formatSummary(new Ledger(), { ...calm, late: 2 }, inOrder), /, lost 0, late ends 2$/);
+});
+
 test('what was lost keeps its own place', (t) => {
   const counts = { ...calm, closed: 1, lost: { ring_full: 2 }, dropped: { events: 5 } };
   t.regex(formatSummary(new Ledger(), counts, inOrder), /, lost 2 \(kernel ring_full 2\), dropped 5 events$/);

@@ -7,7 +7,7 @@ function outcome(state: string, end: Partial<End>) {
   const record = {
     event: 'close',
     state,
-    end: { error: 0, established: true, bound: true, attempt: false, ...end },
+    end: { error: 0, established: true, bound: true, late: false, attempt: false, ...end },
   } as ConnectionRecord;
   correlateOutcome(record);
   return [record.event, record.closeReason, record.errorType];
@@ -53,6 +53,13 @@ const rows: [string, string, Partial<End>, ReturnType<typeof outcome>][] = [
     ['failed', 'unreachable', 'network_unreachable'],
   ],
   ['forbidden before a SYN was sent', 'close', { ...attempt, attempt: true }, ['failed', 'unreachable', '_OTHER']],
+  ['found late: nobody knows how', 'unknown', { late: true }, ['close', undefined, undefined]],
+  [
+    'found late, with its error',
+    'unknown',
+    { late: true, error: errno.ECONNRESET },
+    ['close', 'reset_remote', 'connection_reset'],
+  ],
   ['an error without a name of ours', 'syn_sent', { ...attempt, error: 95 }, ['failed', 'unreachable', '_OTHER']],
 ];
 

@@ -123,7 +123,7 @@ test('what moved is added once, however many records say it', (t) => {
 test('what a connection moved before the agent came is not counted', (t) => {
   const old = { preExisting: true } as const;
   const metrics = aggregate([
-    of(1, { ...old, event: 'update', baseline: true, ...moved(1e12, 1e12, 1e9, 1e9, 5) }),
+    of(1, { ...old, event: 'update', ...moved(1e12, 1e12, 1e9, 1e9, 5) }),
     of(1, { ...old, event: 'close', ...moved(1e12 + 7, 1e12 + 3, 1e9 + 1, 1e9 + 1, 5) }),
     of(2, { ...old, event: 'close', ...moved(1e12, 1e12, 1e9, 1e9) }),
   ]);

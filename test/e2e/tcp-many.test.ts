@@ -1,0 +1,147 @@
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import test, { type ExecutionContext } from 'ava';
+import { type Agent, attribute, type JsonRecord, startAgent } from '../support/agent.ts';
+import { allEnded, shell, watching } from '../support/lab.ts';
+import { type Namespace, withNamespace } from '../support/netns.ts';
+import { settled } from '../support/processes.ts';
+import { Sockets } from '../support/sockets.ts';
+import { books } from '../support/summary.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+/** A process may have 20,000 descriptors, so ten of them share 100,000 sockets. */
+const PAIRS = 5;
+const EACH = 10_000;
+const SOCKETS = 2 * PAIRS * EACH;
+
+/** Reads a file of records as it grows, and keeps of each end only the last totals that were said of it, and their growth. */
+class Tail {
+  readonly sent = new Map<string, number>();
+  readonly received = new Map<string, number>();
+  readonly growth = new Map<string, number>();
+  ends = 0;
+  readonly #fd: number;
+  readonly #decoder = new StringDecoder('utf8');
+  readonly #block = Buffer.alloc(1 << 20);
+  #rest = '';
+
+  constructor(file: string) {
+    this.#fd = openSync(file, 'r');
+  }
+
+  read(): void {
+    for (let n = readSync(this.#fd, this.#block); n > 0; n = readSync(this.#fd, this.#block)) {
+      const lines = (this.#rest + this.#decoder.write(this.#block.subarray(0, n))).split('\n');
+      this.#rest = lines.pop() ?? '';
+      for (const line of lines) this.#add(JSON.parse(line));
+    }
+  }
+
+  #add(record: JsonRecord): void {
+    if (!record.event_name.endsWith('update')) this.ends++;
+    const end = `${attribute(record, 'sockflow.connection.role')} ${attribute(record, 'sockflow.connection.id')}`;
+    this.sent.set(end, Number(attribute(record, 'sockflow.connection.sent.bytes')));
+    this.received.set(end, Number(attribute(record, 'sockflow.connection.received.bytes')));
+    const moved = ['sent', 'received'].map((way) =>
+      Number(attribute(record, `sockflow.connection.${way}.bytes.delta`)),
+    );
+    this.growth.set(
+      end,
+      moved.reduce((sum, delta) => sum + delta, this.growth.get(end) ?? 0),
+    );
+  }
+
+  /** How many ends have said that they sent or received so many bytes in all. */
+  having(bytes: number): number {
+    this.read();
+    const have = (totals: Map<string, number>) => [...totals.values()].filter((total) => total === bytes).length;
+    return have(this.sent) + have(this.received);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function residentMiB(agent: Agent): number {
+  const kib = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
+  return Math.round(Number(kib) / 1024);
+}
+
+/** CPU time of the thread that reads the ring and looks at the table. */
+function readerMs(agent: Agent): number {
+  const tasks = `/proc/${agent.pid}/task`;
+  const reader = readdirSync(tasks).find((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'sockflow-reader\n');
+  return Number(readFileSync(`${tasks}/${reader}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+}
+
+interface Crowd {
+  clients: Sockets[];
+  servers: Sockets[];
+}
+
+/** All connections are there, none was used. The descriptors of a client are 3, 4, 5 …. */
+async function crowd(namespace: Namespace): Promise<Crowd> {
+  const many = () => Array.from({ length: PAIRS }, () => Sockets.start(namespace));
+  const [clients, servers] = [many(), many()];
+  for (const [i, server] of servers.entries()) {
+    const listener = await server.listen('127.0.0.1', 4096);
+    const accepted = server.do('accept-many', listener.fd, EACH);
+    await clients[i]?.do('connect-many', EACH, '127.0.0.1', listener.port);
+    await accepted;
+  }
+  return { clients, servers };
+}
+
+async function observeCrowd(t: ExecutionContext, namespace: Namespace, file: string): Promise<void> {
+  const stdout = openSync(file, 'w');
+  const options = ['--events', 'update,close,failed', '--interval', '2s', '--shutdown-timeout', '40s'];
+  const { clients, servers } = await crowd(namespace); // older than the agent, so the search for them is part of it
+  const began = performance.now();
+  const agent = await startAgent(watching(namespace, ...options), { stdout });
+  closeSync(stdout);
+  t.log(`ready after ${Math.round(performance.now() - began)} ms with ${SOCKETS} sockets, ${residentMiB(agent)} MiB`);
+  const tail = new Tail(file);
+  try {
+    for (const bytes of [0, 1, 2]) {
+      const before = readerMs(agent);
+      if (bytes > 0) await Promise.all(clients.map((client) => client.do('send-on', 3, 2 + EACH)));
+      // Of a connection, one end sends and the other receives. Before they are used both have neither.
+      const wanted = bytes > 0 ? SOCKETS : 2 * SOCKETS;
+      const have = await settled(
+        () => tail.having(bytes),
+        (count) => count === wanted,
+        30_000,
+      );
+      t.is(have, wanted);
+      t.log(`${bytes} bytes each: ${residentMiB(agent)} MiB, reader thread ${Math.round(readerMs(agent) - before)} ms`);
+    }
+    // One side first: of ends that die at the same moment, the kernel may keep one for a minute.
+    await Promise.all(clients.map((client) => client.kill()));
+    const established = () => shell(namespace, 'ss -Htan state established');
+    t.is(await settled(established, (left) => left === ''), '');
+    await Promise.all(servers.map((server) => server.kill()));
+    t.is(await allEnded(namespace), '');
+    const { summary } = await agent.stop();
+    tail.read();
+    const { opened, closed, live, lost } = books(summary);
+    t.log(summary);
+    t.deepEqual({ opened, closed, live, lost }, { opened: SOCKETS, closed: SOCKETS, live: 0, lost: {} });
+    t.notRegex(summary, /dropped/, 'the ring was read while the snapshot filled it');
+    t.is(tail.ends, SOCKETS);
+    t.is(tail.sent.size, SOCKETS, 'each kept its id');
+    t.deepEqual(new Set(tail.growth.values()), new Set([2]), 'what moved was told once');
+  } finally {
+    tail.close();
+    await agent.kill9();
+  }
+}
+
+test.serial(
+  '100,000 live sockets: each that moves has its update, each that ends its record, and nothing is told twice',
+  async (t) => {
+    const file = join(temporaryDirectory(t), 'records');
+    await withNamespace((namespace) => observeCrowd(t, namespace, file));
+  },
+);
