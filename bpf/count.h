@@ -17,10 +17,12 @@ struct {
   __type(value, struct sf_counts);
 } counts SEC(".maps");
 
-static __always_inline void count(enum sf_counter which) {
+static __always_inline void count_more(enum sf_counter which, __u64 more) {
   __u32 zero = 0;
   struct sf_counts *sums = bpf_map_lookup_elem(&counts, &zero);
-  if (sums) __sync_fetch_and_add(&sums->value[which], 1);
+  if (sums) __sync_fetch_and_add(&sums->value[which], more);
 }
+
+static __always_inline void count(enum sf_counter which) { count_more(which, 1); }
 
 #endif

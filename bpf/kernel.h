@@ -17,8 +17,10 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define PF_KTHREAD 0x00200000
-#define SOCK_DONE_BIT 2 /* sk_flags: the peer's FIN was received */
+#define SOCK_BINDPORT_LOCK 8 /* sk_userlocks: the program chose the port */
+#define SOCK_DONE_BIT 2      /* sk_flags: the peer's FIN was received */
 
 enum tcp_state {
   TCP_ESTABLISHED = 1,
@@ -104,6 +106,7 @@ struct sock {
   struct sk_buff_head sk_error_queue;
   int sk_err;
   __u16 sk_protocol;
+  __u8 sk_userlocks;
   __u8 sk_shutdown;
 };
 
@@ -252,8 +255,10 @@ struct tcp_skb_cb {
   __u32 seq;
 };
 struct sk_buff {
+  struct sock *sk;
   char cb[48]; /* TCP's own: a tcp_skb_cb */
   unsigned long _skb_refdst;
+  unsigned long _nfct; /* a nf_conn; the three lowest bits say which way */
   unsigned char *head;
   __u16 network_header; /* offsets from head */
   __u16 transport_header;
@@ -268,6 +273,18 @@ struct tcp_request_sock {
   __u64 snt_synack; /* microseconds of the monotonic clock */
   __u32 rcv_isn;
   __u32 snt_isn;
+};
+
+/* The connection tracking entry of a packet: what was dialled, and where it goes. */
+struct nf_conntrack_tuple {
+  char whole[40]; /* a struct address_pair */
+};
+struct nf_conntrack_tuple_hash {
+  struct nf_conntrack_tuple tuple;
+};
+struct nf_conn {
+  struct nf_conntrack_tuple_hash tuplehash[2];
+  unsigned long status;
 };
 
 struct sock_extended_err {
@@ -296,6 +313,8 @@ struct bpf_iter__bpf_map_elem {
 
 #pragma clang attribute pop
 
+/* 6.2 and later (fd264ca02094): the kernel's own form of a program's context. */
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 /* 6.2 and later (a35b9af4ec2c): a checked, read-only view of any kernel pointer. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 

@@ -114,21 +114,32 @@ struct {
   __type(value, struct seen);
 } seen_users SEC(".maps");
 
+static __always_inline struct seen *seen_of(__u64 cookie) {
+  __u32 slot = cookie & (SEEN_SLOTS - 1);
+  return bpf_map_lookup_elem(&seen_users, &slot);
+}
+
+/* Was the current process the one that used this socket last? */
+static __always_inline bool is_seen(const struct seen *seen, __u64 cookie) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  return seen->cookie == cookie && seen->mm == (__u64)task->mm && seen->pid == task->tgid;
+}
+
+static __always_inline void remember_user(struct seen *seen, __u64 cookie) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  seen->cookie = cookie;
+  seen->mm = (__u64)task->mm;
+  seen->pid = task->tgid;
+}
+
 static __always_inline void owner_by_use(const struct sock *sk) {
   __u64 cookie = sk->__sk_common.skc_cookie.counter;
-  __u32 slot = cookie & (SEEN_SLOTS - 1);
-  struct seen *seen = bpf_map_lookup_elem(&seen_users, &slot);
-  if (!seen) return;
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-  __u64 mm = (__u64)task->mm, pid = task->tgid;
-  if (seen->cookie == cookie && seen->mm == mm && seen->pid == pid) return;
-
+  struct seen *seen = seen_of(cookie);
+  if (!seen || is_seen(seen, cookie)) return;
   struct connection *connection = connection_get(sk, cookie);
   if (!connection) return;
   owner_from_current(connection, SF_OWNER_USE);
-  seen->cookie = cookie;
-  seen->mm = mm;
-  seen->pid = pid;
+  remember_user(seen, cookie);
 }
 
 #endif

@@ -9,6 +9,8 @@
  *   count.h       what happened, what was lost   look.h        a look at all that lives
  *   retransmit.h  segments sent again            segment.h     what a packet says by itself
  *   once.h        for hooks that interrupt each other
+ *   flow.h        UDP conversations              datagram.h    packets that belong to them
+ *   nat.h         translated addresses
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -16,6 +18,7 @@
 
 #include "attempt.h"
 #include "connection.h"
+#include "datagram.h"
 #include "emit.h"
 #include "existing.h"
 #include "life.h"
@@ -26,6 +29,8 @@
 #include "retransmit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile bool watch_tcp = true;
 
 /* Protocol numbers mean other things in other families. */
 static __always_inline bool is_tcp(const struct sock *sk) {
@@ -80,10 +85,11 @@ int BPF_PROG(sent, struct sock *sk) {
   return 0;
 }
 
-/* First use by receiving nothing: an end of file, or EAGAIN. The next hook sees what brought data. */
+/* TCP: first use by receiving nothing, an end of file or EAGAIN; the next hook sees what brought data. UDP: all. */
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(received_nothing, struct sock *sk, int result) {
+int BPF_PROG(received_length, struct sock *sk, int result) {
   if (result <= 0 && is_tcp(sk)) owner_by_use(sk);
+  if (watch_udp && is_udp(sk)) flow_socket_used(cookie_of(sk));
   return 0;
 }
 
@@ -119,6 +125,7 @@ int connecting6(struct bpf_sock_addr *ctx) {
 /* Last chance: for the owner of a socket that was accepted and never used, and for a connect that came to nothing. */
 SEC("cgroup/sock_release")
 int released(struct bpf_sock *ctx) {
+  if (watch_udp && ctx->protocol == IPPROTO_UDP) flow_socket_closed(bpf_get_socket_cookie(ctx));
   if (ctx->protocol != IPPROTO_TCP) return 1;
   struct connection *c = connection_get(ctx, bpf_get_socket_cookie(ctx));
   if (c && is_attempt(c))
@@ -176,6 +183,35 @@ int BPF_PROG(reset_received_missed, const struct sock *sk) {
   return 0;
 }
 
+/* A packet leaves: datagrams are counted, and a SYN shows where a dialled address is translated to. */
+SEC("cgroup_skb/egress")
+int leaving(struct __sk_buff *ctx) {
+  struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+  struct sock *sk = skb->sk;
+  if (!sk) return 1;
+  if (sk->sk_protocol == IPPROTO_TCP) {
+    if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_watched(sk)) tell_translation(ctx, skb);
+    return 1;
+  }
+  if (watch_udp && is_udp(sk) && is_watched(sk)) datagram_leaves(ctx, skb, sk);
+  return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int arriving(struct __sk_buff *ctx) {
+  struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+  struct sock *sk = skb->sk;
+  if (sk && is_udp(sk) && is_watched(sk)) datagram_arrives(ctx, skb, sk);
+  return 1;
+}
+
+/* A socket was told of an error that came by ICMP. */
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(error_reported, struct sock *sk) {
+  if (is_udp(sk)) datagram_refused(sk, sk->sk_err);
+  return 0;
+}
+
 /* What is older than the agent: once, at start. */
 SEC("iter/task_file")
 int existing(struct bpf_iter__task_file *ctx) {
@@ -185,7 +221,9 @@ int existing(struct bpf_iter__task_file *ctx) {
   struct socket *socket = bpf_sock_from_file(file);
   if (!socket) return 0;
   struct sock *sk = socket->sk;
-  if (sk && is_tcp(sk) && is_watched(sk)) socket_found(sk, task);
+  if (!sk || !is_watched(sk)) return 0;
+  if (is_tcp(sk) && watch_tcp) socket_found(sk, task);
+  if (is_udp(sk) && watch_udp) datagram_socket_found(sk, task);
   return 0;
 }
 
@@ -201,6 +239,17 @@ int look_at_table(struct sf_look *ask) {
   }
   ask->live = copy.live;
   ask->next = copy.next;
+  return 0;
+}
+
+/* The same for UDP, in one go: ends, updates, and how many live. */
+SEC("syscall")
+int look_at_flows(struct sf_flow_look *ask) {
+  struct sf_flow_look copy = {.idle_since_ns = ask->idle_since_ns, .task = ask->task};
+  bpf_for_each_map_elem(&flows, look_at_each_flow, &copy, 0);
+  bpf_for_each_map_elem(&flow_sockets, look_at_each_socket, &copy, 0);
+  ask->live = copy.live;
+  ask->waiting = copy.waiting;
   return 0;
 }
 

@@ -11,6 +11,8 @@
 enum sf_kind {
   SF_KIND_PROCESS = 1,
   SF_KIND_CONNECTION = 2,
+  SF_KIND_FLOW = 4,
+  SF_KIND_TRANSLATION = 5,
   SF_KIND_INTERFACE = 6,
 };
 
@@ -50,6 +52,20 @@ enum sf_flag {
   SF_FLAG_LATE = 32,    /* the end was found by looking at the table: when and from which state is not known */
 };
 
+enum sf_flow_flag {
+  SF_FLOW_PRE_EXISTING = 1,
+  SF_FLOW_TRANSLATED = 2, /* what was dialled is not where it goes */
+  SF_FLOW_QUIC = 4,
+  SF_FLOW_OTHERS = 8, /* peers of a socket that the table had no room for, all in one */
+};
+
+/* Why a flow ended. */
+enum sf_reason {
+  SF_REASON_CLOSED = 1, /* its socket was closed */
+  SF_REASON_IDLE = 2,
+  SF_REASON_STOP = 3, /* the agent stops */
+};
+
 /* The sums of one CPU; user space adds the CPUs up. connects + accepts + found + attempts = live + closed + lost_*, always. */
 enum sf_counter {
   SF_COUNT_CONNECTS = 0,           /* connections begun: attempts from here */
@@ -65,7 +81,11 @@ enum sf_counter {
   SF_COUNT_DROPPED_LISTENERS = 10, /* listeners the table had no room for */
   SF_COUNT_DROPPED_NOTES = 11,     /* connects the table had no room for a note of: not seen if they send no SYN */
   SF_COUNT_LATE = 12,              /* ended unseen, and told by a look at the table: among the closed ones */
-  SF_COUNT_MAX = 13,
+  SF_COUNT_FLOWS = 13,             /* UDP flows begun */
+  SF_COUNT_FLOWS_CLOSED = 14,      /* and ended; these are never lost: what finds no room in the ring waits */
+  SF_COUNT_FOLDED_DATAGRAMS = 15,  /* of peers that the flow table had no room for: in the flow of all others */
+  SF_COUNT_LOST_DATAGRAMS = 16,    /* of sockets that the table had no room for */
+  SF_COUNT_MAX = 17,
 };
 
 /* A connection at one moment. Counters are totals of its life. */
@@ -113,6 +133,54 @@ struct sf_connection {
   __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
   __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
   __u32 segments;  /* that the event is of; 0 where it is of none */
+};
+
+/* A UDP conversation of one socket with one peer, at one moment. Counters are totals of its life. */
+struct sf_flow {
+  __u8 kind;
+  __u8 event; /* update or end */
+  __u16 length;
+  __u8 family; /* 4 or 6; v4-mapped addresses are 4; 0: all others, which have no peer */
+  __u8 role;
+  __u8 attribution;
+  __u8 flags;
+  __u64 time_ns;
+  __u64 start_ns;            /* first datagram that was seen */
+  __u64 last_ns;             /* last one */
+  __u64 number;              /* of the flow, with the highest bit set: no socket cookie has it */
+  __u64 id;                  /* the same on both ends; in user space the most significant byte first */
+  __u8 local_address[16];    /* network order; IPv4 in the first four bytes */
+  __u8 peer_address[16];     /* the true one */
+  __u8 original_address[16]; /* what was dialled; only when translated */
+  __u16 local_port;          /* host order */
+  __u16 peer_port;
+  __u16 original_port;
+  __u16 error; /* errno that the socket was told of: an ICMP message */
+  __u32 netns; /* inode number */
+  __u32 pid;
+  __u32 process;
+  __u32 interface;
+  __u64 sent_bytes;
+  __u64 received_bytes;
+  __u64 sent_packets;
+  __u64 received_packets;
+  __u64 reported_sent_bytes; /* in the update record before; 0: there was none */
+  __u64 reported_received_bytes;
+  __u64 reported_sent_packets;
+  __u64 reported_received_packets;
+  __u8 reason; /* of the end: enum sf_reason */
+  __u8 unused[7];
+};
+
+/* Where a dialled TCP connection really goes; comes before any other record of it. */
+struct sf_translation {
+  __u8 kind;
+  __u8 family;
+  __u16 length;
+  __u16 unused;
+  __u16 port; /* host order */
+  __u64 cookie;
+  __u8 address[16];
 };
 
 /* The name of a network interface: the native core sends it before the first record that has its index. */
@@ -180,6 +248,23 @@ struct sf_look {
   __u32 next;  /* answer: with which slot to go on. Within the stretch: the ring has to be read before */
 };
 
+/* What user space wants of look_at_flows; each does what the ones before it do. */
+enum sf_flow_task {
+  SF_FLOWS_COUNT = 0,
+  SF_FLOWS_COLLECT = 1,    /* end what is idle, and what a closed socket left */
+  SF_FLOWS_REPORT = 2,     /* send update records of what moved */
+  SF_FLOWS_REPORT_ALL = 3, /* and of what did not */
+  SF_FLOWS_STOP = 4,       /* end all */
+};
+
+struct sf_flow_look {
+  __u64 idle_since_ns; /* idle: has not moved since */
+  __u32 task;
+  __u32 live;    /* answer: flows that go on */
+  __u32 waiting; /* answer: ends that found no room in the ring; look again */
+  __u32 unused;
+};
+
 #ifndef __bpf__
 #ifdef __cplusplus
 #define SF_ASSERT(what) static_assert(what, #what)
@@ -190,6 +275,8 @@ struct sf_look {
 #define SF_ASSERT(what) _Static_assert(what, #what)
 #endif
 SF_ASSERT(sizeof(struct sf_connection) == 200);
+SF_ASSERT(sizeof(struct sf_flow) == 192);
+SF_ASSERT(sizeof(struct sf_translation) == 32);
 SF_ASSERT(sizeof(struct sf_interface) == 28);
 SF_ASSERT(sizeof(struct sf_details) == 32);
 SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);

@@ -22,6 +22,7 @@
 
 namespace {
 
+constexpr int kCounts = SF_COUNT_MAX + 2;
 constexpr size_t kBatchBytes = 256 * 1024;
 constexpr size_t kBatchesUnderWay =
     16;  // what JavaScript has not taken yet; more stays in the ring, which counts its losses
@@ -63,6 +64,10 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.existing = flag("existing");
     native.details = flag("details");
     native.idle_updates = flag("idleUpdates");
+    native.tcp = flag("tcp");
+    native.udp = flag("udp");
+    native.max_flows = options.Get("maxFlows").As<Napi::Number>().Uint32Value();
+    native.flow_idle_ns = options.Get("flowIdle").As<Napi::Number>().DoubleValue() * 1e6;
     native.only_netns = options.Get("onlyNetworkNamespace").As<Napi::Number>().Uint32Value();
     struct sf_error error = {};
     if (sf_open(&native, &agent_, &error)) throw to_error(info.Env(), &error);
@@ -103,6 +108,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     result.Set("wholeHost", Napi::Boolean::New(env, features.whole_host));
     result.Set("snapshot", Napi::Boolean::New(env, features.snapshot));
     result.Set("useCalls", Napi::Boolean::New(env, features.use_calls));
+    result.Set("udp", Napi::Boolean::New(env, features.udp));
+    result.Set("translation", Napi::Boolean::New(env, features.translation));
     result.Set("cgroupHooks", Napi::Boolean::New(env, features.cgroup_hooks));
     result.Set("existing", Napi::Boolean::New(env, existing_error_ == 0));
     return result;
@@ -113,11 +120,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Wake();
   }
 
-  // The counters, and behind them the number of live connections.
+  // The counters, and behind them the numbers of live connections and of live UDP conversations.
   Napi::Value Counts(const Napi::CallbackInfo &info) {
     ReadCounts();
-    auto result = Napi::Float64Array::New(info.Env(), SF_COUNT_MAX + 1);
-    for (int i = 0; i <= SF_COUNT_MAX; i++) result[i] = static_cast<double>(counts_[i]);
+    auto result = Napi::Float64Array::New(info.Env(), kCounts);
+    for (int i = 0; i < kCounts; i++) result[i] = static_cast<double>(counts_[i]);
     return result;
   }
 
@@ -125,6 +132,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     if (!agent_) return;
     sf_counts(agent_, counts_);
     sf_live(agent_, &counts_[SF_COUNT_MAX]);
+    sf_live_flows(agent_, &counts_[SF_COUNT_MAX + 1]);
   }
 
   // Idempotent. onEnd is called when the last batch was delivered; a capture that never started has none.
@@ -171,12 +179,16 @@ class Capture : public Napi::ObjectWrap<Capture> {
     std::unique_ptr<Batch> waiting;  // JavaScript had no room for it
     while (!stopping_) {
       if (snapshot_wanted_.exchange(false)) Snapshot(&waiting);
+      sf_collect(agent_);
       bool behind = !Drain(&waiting);
       Sleep(behind ? kWait : kPoll);
     }
     uint64_t live = 0;
     sf_live(agent_, &live);  // finds what was missed, so that the last counts are whole
     sf_detach(agent_);
+    do {
+      while (!Drain(&waiting)) Sleep(kWait);
+    } while (sf_end_flows(agent_) > 0);
     while (!Drain(&waiting)) Sleep(kWait);
     deliver_.Release();
   }
@@ -234,7 +246,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   }
 
   struct sf_agent *agent_ = nullptr;
-  uint64_t counts_[SF_COUNT_MAX + 1] = {};
+  uint64_t counts_[kCounts] = {};
   Napi::ThreadSafeFunction deliver_;
   Napi::FunctionReference on_end_;
   std::thread reader_;

@@ -14,15 +14,19 @@ struct sf_agent {
   struct sf_options options = {};
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
-  struct bpf_link *cgroup_hooks[3] = {};
+  struct bpf_link *cgroup_hooks[5] = {};
   Routes routes;
   Interfaces interfaces;
   struct sf_features features = {};
-  uint32_t round = 0;  // of snapshots
+  uint32_t round = 0;    // of snapshots
+  bool packets = false;  // the kernel lets programs look at them
   // The batch that sf_read is filling.
   char *at = nullptr;
   char *end = nullptr;
   int64_t unix_minus_boot = 0;
+  // When the flow table was looked at last, CLOCK_BOOTTIME; what then found no room in the ring.
+  int64_t flows_looked_at = 0;
+  uint32_t flows_waiting = 0;
   // How long a jiffy is; 0 until it was measured.
   double jiffy_ms = 0;
   uint64_t first_jiffies = 0;

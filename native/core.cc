@@ -122,6 +122,58 @@ int walk(struct bpf_link *link) {
   return code;
 }
 
+// Programs of a protocol that is not watched are neither loaded nor attached. Returns whether packets can be looked at,
+// which takes Linux 6.2.
+bool choose_protocols(struct sockflow_bpf *skeleton, const struct sf_options *options) {
+  auto &programs = skeleton->progs;
+  bool packets = has_function("bpf_cast_to_kern_ctx");
+  bool udp = options->udp && packets;
+  skeleton->rodata->watch_tcp = options->tcp;
+  skeleton->rodata->watch_udp = udp;
+  skeleton->rodata->flows_of_a_socket = (options->max_flows + 1) / 2;
+  bpf_map__set_max_entries(skeleton->maps.flows, options->max_flows);
+  bpf_map__set_max_entries(skeleton->maps.flow_sockets, options->max_flows);
+  for (auto *program :
+       {programs.tcp_state, programs.tcp_state_missed, programs.received, programs.connecting4, programs.connecting6})
+    bpf_program__set_autoload(program, options->tcp);
+  bpf_program__set_autoload(programs.leaving, packets);
+  for (auto *program : {programs.arriving, programs.error_reported, programs.look_at_flows})
+    bpf_program__set_autoload(program, udp);
+  return packets;
+}
+
+// What counts datagrams, and where a SYN goes. None of it is needed by anything else.
+void attach_packets(struct sf_agent *agent, int root) {
+  auto &programs = agent->skeleton->progs;
+  auto &links = agent->skeleton->links;
+  auto *hooks = agent->cgroup_hooks;
+  if (root < 0 || !agent->packets) return;
+  bool leaving = attach_to_cgroup(programs.leaving, root, &hooks[3]);
+  agent->features.translation = leaving;
+  if (!agent->options.udp || !leaving || !hooks[0]) return;
+  links.error_reported = bpf_program__attach(programs.error_reported);
+  agent->features.udp = attach_to_cgroup(programs.arriving, root, &hooks[4]);
+}
+
+int attach_uses(struct sf_agent *agent, struct sf_error *error, const Words &words) {
+  auto &programs = agent->skeleton->progs;
+  auto &links = agent->skeleton->links;
+  if (!agent->features.use_calls) return 0;
+  int code = attach_program(programs.received_length, "attach sock_recv_length", error, words, &links.received_length);
+  if (code || !agent->options.tcp) return code;
+  return attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
+}
+
+// From its return on connections are followed.
+int attach_states(struct sf_agent *agent, struct sf_error *error, const Words &words) {
+  auto &programs = agent->skeleton->progs;
+  auto &links = agent->skeleton->links;
+  int code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
+  if (code) return code;
+  return attach_program(programs.tcp_state_missed, "attach inet_sock_set_state again", error, words,
+                        &links.tcp_state_missed);
+}
+
 }  // namespace
 
 extern "C" int sf_open(const struct sf_options *options, struct sf_agent **result, struct sf_error *error) {
@@ -141,12 +193,13 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
                         skeleton->progs.reset_received_missed})
     bpf_program__set_autoload(program, options->resets);
   bpf_program__set_autoload(skeleton->progs.existing, options->existing);
+  bool packets = choose_protocols(skeleton, options);
   // Since 6.2, with bpf_rdonly_cast.
   bool snapshot = has_function("bpf_rdonly_cast");
-  bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot);
+  bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot && options->tcp);
   bool use_calls = has_use_calls();
-  bpf_program__set_autoload(skeleton->progs.sent, use_calls);
-  bpf_program__set_autoload(skeleton->progs.received_nothing, use_calls);
+  bpf_program__set_autoload(skeleton->progs.sent, use_calls && options->tcp);
+  bpf_program__set_autoload(skeleton->progs.received_length, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   skeleton->rodata->ring_half = options->ring_bytes / 2;
   uint32_t slots = 1;
@@ -165,6 +218,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   agent->options = *options;
   agent->features.use_calls = use_calls;
   agent->features.snapshot = snapshot;
+  agent->packets = packets;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_record, agent, nullptr);
   if (!agent->ring) {
@@ -179,30 +233,25 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
 extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   Words words;
   auto &programs = agent->skeleton->progs;
-  auto &links = agent->skeleton->links;
-  int code = 0;
-  if (agent->features.use_calls) {
-    code = attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
-    if (!code)
-      code =
-          attach_program(programs.received_nothing, "attach sock_recv_length", error, words, &links.received_nothing);
-  }
-  if (!code) code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words, &links.received);
-  if (!code && agent->options.retransmits) code = attach_retransmits(agent->skeleton, error, words);
-  if (!code && agent->options.resets) code = attach_resets(agent->skeleton, error, words);
+  bool tcp = agent->options.tcp;
+  int code = attach_uses(agent, error, words);
+  if (!code && tcp)
+    code = attach_program(programs.received, "attach tcp_rcv_space_adjust", error, words,
+                          &agent->skeleton->links.received);
+  if (!code && tcp && agent->options.retransmits) code = attach_retransmits(agent->skeleton, error, words);
+  if (!code && tcp && agent->options.resets) code = attach_resets(agent->skeleton, error, words);
   // Without cgroup v2 the rest works.
   bool whole_host = false;
   int root = code ? -1 : open_cgroup_root(&whole_host);
   auto *hooks = agent->cgroup_hooks;
   bool hooked = root >= 0 && attach_to_cgroup(programs.released, root, &hooks[0]);
-  // From here on connections are followed, and all that tells their owners is in place.
-  if (!code) code = attach_program(programs.tcp_state, "attach inet_sock_set_state", error, words, &links.tcp_state);
-  if (!code)
-    code = attach_program(programs.tcp_state_missed, "attach inet_sock_set_state again", error, words,
-                          &links.tcp_state_missed);
+  // All that tells owners is in place by now.
+  if (!code) attach_packets(agent, root);
+  if (!code && tcp) code = attach_states(agent, error, words);
   // Last: the note of a connect must find who makes a connection of it, and who takes it away.
-  hooked = hooked && attach_to_cgroup(programs.connecting4, root, &hooks[1]) &&
-           attach_to_cgroup(programs.connecting6, root, &hooks[2]);
+  if (tcp)
+    hooked = hooked && attach_to_cgroup(programs.connecting4, root, &hooks[1]) &&
+             attach_to_cgroup(programs.connecting6, root, &hooks[2]);
   if (root >= 0) close(root);  // the links hold the cgroup
   agent->features.cgroup_hooks = hooked;
   agent->features.whole_host = whole_host;

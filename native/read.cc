@@ -51,13 +51,7 @@ void measure_jiffy(struct sf_agent *agent) {
   agent->jiffy_ms = nearest ? 1000 / nearest : 0;
 }
 
-// Boot time to UNIX time, jiffies to milliseconds, ids to the order of their digits.
-void to_common_units(struct sf_agent *agent, void *record) {
-  if (*static_cast<uint8_t *>(record) != SF_KIND_CONNECTION) {
-    static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
-    return;
-  }
-  auto *connection = static_cast<struct sf_connection *>(record);
+void connection_to_common_units(struct sf_agent *agent, struct sf_connection *connection) {
   if (connection->flags & SF_FLAG_ATTEMPT)
     connection->error =
         agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
@@ -70,19 +64,46 @@ void to_common_units(struct sf_agent *agent, void *record) {
   connection->send_buffer_limited_ms *= agent->jiffy_ms;
 }
 
-// Before the record that has its index.
-void tell_interface(struct sf_agent *agent, const struct sf_connection *connection) {
-  if (connection->kind != SF_KIND_CONNECTION) return;
-  std::string name = agent->interfaces.News(connection->netns, connection->interface, connection->pid);
+void flow_to_common_units(struct sf_agent *agent, struct sf_flow *flow) {
+  flow->id = htobe64(flow->id);
+  flow->time_ns += agent->unix_minus_boot;
+  flow->start_ns += agent->unix_minus_boot;
+  flow->last_ns += agent->unix_minus_boot;
+}
+
+// Boot time to UNIX time, jiffies to milliseconds, ids to the order of their digits.
+void to_common_units(struct sf_agent *agent, void *record) {
+  switch (*static_cast<uint8_t *>(record)) {
+    case SF_KIND_CONNECTION:
+      return connection_to_common_units(agent, static_cast<struct sf_connection *>(record));
+    case SF_KIND_FLOW:
+      return flow_to_common_units(agent, static_cast<struct sf_flow *>(record));
+    case SF_KIND_PROCESS:
+      static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
+  }
+}
+
+void tell_interface(struct sf_agent *agent, uint32_t netns, uint32_t index, uint32_t pid) {
+  std::string name = agent->interfaces.News(netns, index, pid);
   if (name.empty()) return;
   struct sf_interface record = {};
   record.kind = SF_KIND_INTERFACE;
   record.length = sizeof(record);
-  record.netns = connection->netns;
-  record.index = connection->interface;
+  record.netns = netns;
+  record.index = index;
   name.copy(record.name, sizeof(record.name) - 1);
   memcpy(agent->at, &record, sizeof(record));
   agent->at += (sizeof(record) + 7) & ~7UL;
+}
+
+// Before the record that has its index.
+void tell_interface_of(struct sf_agent *agent, const void *record) {
+  auto *connection = static_cast<const struct sf_connection *>(record);
+  auto *flow = static_cast<const struct sf_flow *>(record);
+  if (connection->kind == SF_KIND_CONNECTION)
+    tell_interface(agent, connection->netns, connection->interface, connection->pid);
+  else if (flow->kind == SF_KIND_FLOW)
+    tell_interface(agent, flow->netns, flow->interface, flow->pid);
 }
 
 }  // namespace
@@ -90,9 +111,9 @@ void tell_interface(struct sf_agent *agent, const struct sf_connection *connecti
 // A negative return stops libbpf behind this record, which is kept.
 int take_record(void *context, void *data, size_t) {
   auto *agent = static_cast<struct sf_agent *>(context);
-  // Both kinds have their length at the same place; a description is sent without the unused rest of its data.
+  // All kinds have their length at the same place; a description is sent without the unused rest of its data.
   size_t length = static_cast<const struct sf_connection *>(data)->length;
-  tell_interface(agent, static_cast<const struct sf_connection *>(data));
+  tell_interface_of(agent, data);
   memcpy(agent->at, data, length);
   to_common_units(agent, agent->at);
   agent->at += (length + 7) & ~7UL;
@@ -100,6 +121,9 @@ int take_record(void *context, void *data, size_t) {
 }
 
 static_assert(offsetof(struct sf_connection, length) == offsetof(struct sf_process, length),
+              "one place for the length");
+static_assert(offsetof(struct sf_flow, length) == offsetof(struct sf_connection, length), "one place for the length");
+static_assert(offsetof(struct sf_translation, length) == offsetof(struct sf_connection, length),
               "one place for the length");
 
 extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {

@@ -2,7 +2,8 @@
 /*
  * The native core: loads the BPF programs, attaches them, reads their records. No Node in here.
  *
- *   sf_open → sf_attach → sf_find_existing, sf_read … sf_snapshot … sf_counts → sf_detach → sf_read (the rest) → sf_close
+ *   sf_open → sf_attach → sf_find_existing, sf_read, sf_collect … sf_snapshot … sf_counts → sf_detach
+ *   → sf_read, sf_end_flows … (the rest) → sf_close
  *
  * Not thread-safe: one thread at a time, except sf_counts and sf_find_existing, which another thread may call at any time
  * between sf_attach and sf_detach.
@@ -30,7 +31,11 @@ struct sf_options {
   uint8_t existing;         /* 1: find the connections that are older than the agent */
   uint8_t details;          /* 1: put sf_details behind each connection record */
   uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
-  uint32_t only_netns;      /* inode number of the network namespace to watch; 0: all */
+  uint8_t tcp;              /* 1: watch it */
+  uint8_t udp;
+  uint32_t max_flows;    /* UDP conversations that are told apart at once, and sockets that have them */
+  uint64_t flow_idle_ns; /* a UDP conversation ends when it has not moved for so long */
+  uint32_t only_netns;   /* inode number of the network namespace to watch; 0: all */
 };
 
 struct sf_error {
@@ -59,6 +64,15 @@ long sf_read(struct sf_agent *agent, void *buffer, size_t size);
 #define SF_RECORD_MAX (sizeof(struct sf_process) + 8)
 
 /*
+ * Ends the UDP conversations that are idle, or whose socket is closed, if it is time to look for them. To be called
+ * between readings: what finds no room in the ring is tried again at the next call.
+ */
+int sf_collect(struct sf_agent *agent);
+
+/* After sf_detach: ends all UDP conversations. Returns how many found no room in the ring: read it, and call again. */
+int sf_end_flows(struct sf_agent *agent);
+
+/*
  * Puts an update record of each connection that moved since the last snapshot into the ring, a part of the table at a
  * time: *at is 0 at first, and moves on. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
  * -ENOTSUP below Linux 6.2.
@@ -71,6 +85,9 @@ int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);
 /* How many connections are in the table, by looking at it. -ENOTSUP below Linux 6.2. */
 int sf_live(struct sf_agent *agent, uint64_t *live);
 
+/* How many UDP conversations are in theirs, likewise. */
+int sf_live_flows(struct sf_agent *agent, uint64_t *live);
+
 /* No new records after this; what is in the ring can still be read. */
 void sf_detach(struct sf_agent *agent);
 void sf_close(struct sf_agent *agent);
@@ -80,6 +97,8 @@ struct sf_features {
   uint8_t whole_host;   /* cgroup hooks reach every process (0: only the own cgroup namespace) */
   uint8_t snapshot;     /* updates of live connections */
   uint8_t use_calls;    /* owner by sending, and by receiving nothing (0: by receiving data alone) */
+  uint8_t udp;          /* UDP conversations (Linux 6.2 and later, cgroup v2) */
+  uint8_t translation;  /* where a dialled address is translated to, likewise */
   uint8_t cgroup_hooks; /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);

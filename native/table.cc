@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent.h"
+#include "flows.h"
 
 namespace {
 
@@ -29,6 +30,8 @@ int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
 
 extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot) return -ENOTSUP;
+  if (*at == 0) report_flows(agent);
+  if (!agent->options.tcp) return 0;
   if (*at == 0) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
   return look(agent, at, agent->round, nullptr);
 }

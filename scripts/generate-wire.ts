@@ -20,8 +20,18 @@ interface BtfType {
 }
 
 const target = 'src/capture/wire.gen.ts';
-const structs = ['sf_connection', 'sf_details', 'sf_interface', 'sf_process'];
-const enums = ['sf_kind', 'sf_event', 'sf_role', 'sf_attribution', 'sf_flag', 'sf_counter', 'sf_part'];
+const structs = ['sf_connection', 'sf_details', 'sf_flow', 'sf_translation', 'sf_interface', 'sf_process'];
+const enums = [
+  'sf_kind',
+  'sf_event',
+  'sf_role',
+  'sf_attribution',
+  'sf_flag',
+  'sf_flow_flag',
+  'sf_reason',
+  'sf_counter',
+  'sf_part',
+];
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 

@@ -3,7 +3,7 @@
  * `sockflow.agent.*` and the tests read the same numbers from here.
  */
 
-/** What the kernel side counted, in connections. Read from its per-CPU counters. */
+/** What the kernel side counted, in TCP connections. Read from its per-CPU counters. */
 export interface KernelCounts {
   /** Connections begun while the agent watched, and those that it found at start. */
   opened: number;
@@ -15,6 +15,10 @@ export interface KernelCounts {
   lost: Readonly<Record<string, number>>;
   /** What could not be sent without a connection being lost by it: open and update records, descriptions, listeners. */
   dropped: Readonly<Record<string, number>>;
+  /** UDP conversations: opened = closed + live. None is lost; see `dropped.datagrams` and `folded`. */
+  udp: { readonly opened: number; readonly closed: number; readonly live: number };
+  /** Datagrams of peers that the table had no room for: counted with their socket instead. */
+  folded: number;
 }
 
 export type Stage = 'kernel' | 'native' | 'capture' | 'correlate' | 'enrich' | 'export';

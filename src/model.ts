@@ -19,6 +19,7 @@ export type CloseReason =
   | 'refused'
   | 'unreachable'
   | 'cancelled'
+  | 'closed'
   | 'idle'
   | 'agent_stop';
 
@@ -173,6 +174,8 @@ export interface End {
   readonly late: boolean;
   /** No SYN was sent; the error is what the routing table says, 0 when it says nothing. */
   readonly attempt: boolean;
+  /** UDP: why the conversation ended, which its socket does not tell. */
+  readonly reason?: 'closed' | 'idle' | 'agent_stop';
 }
 
 /** More of tcp_sock, with `--tcp-details`; sizes in bytes. */
@@ -197,11 +200,13 @@ export interface ConnectionRecord {
   event: EventName;
   /** When it happened. */
   readonly time: bigint;
-  /** When the connection began: SYN sent (client) or handshake complete (server). */
+  /** When the connection began: SYN sent (client), handshake complete (server), first datagram seen (UDP). */
   readonly startTime: bigint;
+  /** UDP: last datagram. */
+  readonly lastTime?: bigint;
   /** 16 hexadecimal digits; the same on both ends of a TCP connection. */
   readonly id: string;
-  /** The kernel's socket cookie: unique per end on this host. */
+  /** TCP: the kernel's socket cookie. UDP: a number of the conversation that no cookie has. Unique per end on this host. */
   readonly cookie: bigint;
   readonly transport: Transport;
   readonly networkType: 'ipv4' | 'ipv6';
@@ -209,8 +214,13 @@ export interface ConnectionRecord {
   /** Empty, and the port 0, when a connect failed before the kernel had chosen them. */
   readonly localAddress: string;
   readonly localPort: number;
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  /** Where the packets go. Empty, and the port 0, for all peers that the table of UDP conversations had no room for. */
+  peerAddress: string;
+  peerPort: number;
+  /** What this end takes for its peer, when the address is translated on the way: for a client, what was dialled. */
+  natOriginal?: { readonly address: string; readonly port: number };
+  /** Recognised by what was said, not by the port. */
+  readonly protocolName?: 'quic';
   /** Older than the agent. */
   readonly preExisting: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */

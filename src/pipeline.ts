@@ -82,6 +82,10 @@ export async function startPipeline(
       resets: selection.wantsReset,
       details: options.tcpDetails,
       idleUpdates: options.idleUpdates,
+      tcp: options.tcp || !options.udp,
+      udp: options.udp || !options.tcp,
+      maxFlows: options.maxFlows,
+      flowIdle: options.flowIdle,
       onlyNetworkNamespace: options.networkNamespace ?? 0,
       existing: options.snapshot,
     },
@@ -92,7 +96,7 @@ export async function startPipeline(
 
   let stopping: Promise<void> | undefined;
   return {
-    description: describe(capture, exporters),
+    description: describe(options, capture, exporters),
     kernelCounts: () => capture.counts(),
     shutdown(deadline) {
       stopping ??= stop(deadline);
@@ -108,13 +112,17 @@ export async function startPipeline(
 }
 
 /** Kernel, what is seen, what is not and why, outputs. */
-function describe({ features }: Capture, exporters: readonly Exporter[]): string {
-  const off: string[] = ['udp (not built yet)'];
+function describe(options: Options, { features }: Capture, exporters: readonly Exporter[]): string {
+  const off: string[] = [];
+  const wantsUdp = options.udp || !options.tcp;
+  if (wantsUdp && !features.udp) off.push('udp (Linux 6.2 or later and cgroup v2)');
+  const watched = [...(options.tcp || !options.udp ? ['tcp'] : []), ...(wantsUdp && features.udp ? ['udp'] : [])];
   if (!features.snapshot) off.push('updates of live connections (Linux 6.2 or later)');
   if (!features.useCalls) off.push('owners by sending (Linux 6.3 or later)');
   const byCgroup = 'owners of unused sockets, connects without a route';
   if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);
   else if (!features.wholeHost) off.push(`${byCgroup} outside this cgroup namespace`);
   const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
-  return `Linux ${release()}, watching tcp; off: ${off.join(', ')}; outputs: ${outputs}`;
+  const missing = off.length > 0 ? `; off: ${off.join(', ')}` : '';
+  return `Linux ${release()}, watching ${watched.join(' and ')}${missing}; outputs: ${outputs}`;
 }

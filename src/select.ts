@@ -51,14 +51,19 @@ function anyOf(names: readonly EventName[]): Filter {
   return { names: set, test: (record) => set.has(record.event) };
 }
 
+/** Nothing tells of the begin of a UDP conversation: its end stands for it. */
+function isBegin({ event, transport }: ConnectionRecord): boolean {
+  return event === (transport === 'udp' ? 'close' : 'open');
+}
+
 const accepted: Filter = {
   names: new Set(['open']),
-  test: (record) => record.event === 'open' && record.role === 'server',
+  test: (record) => isBegin(record) && record.role === 'server',
 };
 
 const dialled: Filter = {
   names: new Set(['open', 'failed']),
-  test: (record) => record.event === 'failed' || (record.event === 'open' && record.role === 'client'),
+  test: (record) => record.event === 'failed' || (isBegin(record) && record.role === 'client'),
 };
 
 function askedFor(options: Asked): Filter | undefined {

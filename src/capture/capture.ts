@@ -65,7 +65,10 @@ function kernelCounts(native: NativeCapture): KernelCounts {
       processes: of(sfCounter.droppedProcesses),
       listeners: of(sfCounter.droppedListeners),
       'connect notes': of(sfCounter.droppedNotes),
+      datagrams: of(sfCounter.lostDatagrams),
     },
+    udp: { opened: of(sfCounter.flows), closed: of(sfCounter.flowsClosed), live: of(sfCounter.max + 1) },
+    folded: of(sfCounter.foldedDatagrams),
   };
 }
 

@@ -3,9 +3,11 @@ import { LRUCache } from 'lru-cache';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
 import { decodeConnection, type Views } from './connection.ts';
+import { decodeFlow } from './flow.ts';
 import { createInterfaces } from './interfaces.ts';
 import { decodeProcess } from './process.ts';
-import { sfConnection, sfDetails, sfInterface, sfKind, sfProcess } from './wire.gen.ts';
+import { createTranslations } from './translations.ts';
+import { sfConnection, sfDetails, sfFlow, sfInterface, sfKind, sfProcess, sfTranslation } from './wire.gen.ts';
 
 /** Descriptions kept; one that was forgotten is read from /proc when its process still lives. */
 const processLimit = 32_768;
@@ -32,6 +34,7 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
   const processes = new LRUCache<number, Process>({ max: processLimit });
 
   const interfaces = createInterfaces();
+  const translations = createTranslations();
 
   const learn = (process: Process): void => {
     processes.set(process.serial, process);
@@ -51,7 +54,15 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
     const u32 = (field: number): number => views.u32[(offset + field) >> 2] as number;
     const process = owner(u32(sfConnection.pid), u32(sfConnection.process));
     const interfaceName = interfaces.nameOf(u32(sfConnection.netns), u32(sfConnection.interface));
-    return decodeConnection(views, offset, process, interfaceName, resetReasons);
+    const record = decodeConnection(views, offset, process, interfaceName, resetReasons);
+    translations.apply(record);
+    return record;
+  };
+
+  const decodeFlowRecord = (views: Views, offset: number): ConnectionRecord => {
+    const u32 = (field: number): number => views.u32[(offset + field) >> 2] as number;
+    const process = owner(u32(sfFlow.pid), u32(sfFlow.process));
+    return decodeFlow(views, offset, process, interfaces.nameOf(u32(sfFlow.netns), u32(sfFlow.interface)));
   };
 
   return {
@@ -66,7 +77,9 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
         }
         const kind = views.u8[offset];
         if (kind === sfKind.connection) records.push(decodeRecord(views, offset));
+        else if (kind === sfKind.flow) records.push(decodeFlowRecord(views, offset));
         else if (kind === sfKind.process) learn(decodeProcess(new DataView(buffer, offset, length)));
+        else if (kind === sfKind.translation) translations.learn(new DataView(buffer, offset, length));
         else interfaces.learn(new DataView(buffer, offset, length));
         offset += (length + 7) & ~7;
       }
@@ -94,6 +107,8 @@ function lengthAt(views: Views, offset: number, end: number): number | undefined
   const kind = views.u8[offset];
   if (kind === sfKind.connection)
     return length === sfConnection.size || length === sfConnection.size + sfDetails.size ? length : undefined;
+  if (kind === sfKind.flow) return length === sfFlow.size ? length : undefined;
+  if (kind === sfKind.translation) return length === sfTranslation.size ? length : undefined;
   if (kind === sfKind.interface) return length === sfInterface.size ? length : undefined;
   if (kind === sfKind.process) return length >= sfProcess.data && partsFit(views, offset, length) ? length : undefined;
   return undefined;

@@ -12,6 +12,10 @@ export interface Features {
   readonly snapshot: boolean;
   /** Owners by sending (Linux 6.3 and later); else only by receiving data. */
   readonly useCalls: boolean;
+  /** UDP conversations (Linux 6.2 and later, cgroup v2). */
+  readonly udp: boolean;
+  /** Where a dialled TCP address is translated to, likewise. */
+  readonly translation: boolean;
   /** Owners of sockets that were accepted and closed unused, and connects that fail before a SYN is sent. */
   readonly cgroupHooks: boolean;
   /** Connections older than the agent were found, or not asked for. */
@@ -33,6 +37,12 @@ export interface CaptureOptions {
   readonly details: boolean;
   /** Snapshots report connections that did not move, too. */
   readonly idleUpdates: boolean;
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  /** UDP conversations that are told apart at once. */
+  readonly maxFlows: number;
+  /** Milliseconds after which one that does not move has ended. */
+  readonly flowIdle: number;
   /** Inode number of the network namespace to watch; 0: all. */
   readonly onlyNetworkNamespace: number;
   /** Find the connections that are older than the agent. */
@@ -55,7 +65,7 @@ export interface NativeCapture {
   start(onBatch: (buffer: ArrayBuffer, length: number) => void, onEnd: () => void): Features;
   /** Asks the reader thread for an update record of each connection that moved since the last time. */
   requestSnapshot(): void;
-  /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live. Also after the end. */
+  /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live, behind it UDP conversations. Also after the end. */
   counts(): Float64Array;
   /** Detaches, delivers what is in the ring, then calls onEnd. Idempotent. */
   stop(): void;

@@ -58,6 +58,54 @@ export const sfDetails = {
   size: 32,
 } as const;
 
+export const sfFlow = {
+  kind: 0,
+  event: 1,
+  length: 2,
+  family: 4,
+  role: 5,
+  attribution: 6,
+  flags: 7,
+  timeNs: 8,
+  startNs: 16,
+  lastNs: 24,
+  number: 32,
+  id: 40,
+  localAddress: 48,
+  peerAddress: 64,
+  originalAddress: 80,
+  localPort: 96,
+  peerPort: 98,
+  originalPort: 100,
+  error: 102,
+  netns: 104,
+  pid: 108,
+  process: 112,
+  interface: 116,
+  sentBytes: 120,
+  receivedBytes: 128,
+  sentPackets: 136,
+  receivedPackets: 144,
+  reportedSentBytes: 152,
+  reportedReceivedBytes: 160,
+  reportedSentPackets: 168,
+  reportedReceivedPackets: 176,
+  reason: 184,
+  unused: 185,
+  size: 192,
+} as const;
+
+export const sfTranslation = {
+  kind: 0,
+  family: 1,
+  length: 2,
+  unused: 4,
+  port: 6,
+  cookie: 8,
+  address: 16,
+  size: 32,
+} as const;
+
 export const sfInterface = {
   kind: 0,
   unused: 1,
@@ -91,6 +139,8 @@ export const sfProcess = {
 export const sfKind = {
   process: 1,
   connection: 2,
+  flow: 4,
+  translation: 5,
   interface: 6,
 } as const;
 
@@ -129,6 +179,19 @@ export const sfFlag = {
   late: 32,
 } as const;
 
+export const sfFlowFlag = {
+  preExisting: 1,
+  translated: 2,
+  quic: 4,
+  others: 8,
+} as const;
+
+export const sfReason = {
+  closed: 1,
+  idle: 2,
+  stop: 3,
+} as const;
+
 export const sfCounter = {
   connects: 0,
   accepts: 1,
@@ -143,7 +206,11 @@ export const sfCounter = {
   droppedListeners: 10,
   droppedNotes: 11,
   late: 12,
-  max: 13,
+  flows: 13,
+  flowsClosed: 14,
+  foldedDatagrams: 15,
+  lostDatagrams: 16,
+  max: 17,
 } as const;
 
 export const sfPart = {

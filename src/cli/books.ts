@@ -29,16 +29,22 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
   const all = losses(ledger, counts);
   const lost = all.filter((loss) => !isUnsent(loss));
   const parts = [
-    `${ledger.received} records (opened ${counts.opened}, closed ${counts.closed}, live ${counts.live})`,
+    `${ledger.received} records (${formatKernel(counts)})`,
     `sent ${formatSent(ledger.sent)}${formatRestored(ledger.restored)}`,
     ...formatKept(ledger.kept),
     `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
     ...formatDropped(counts.dropped),
     ...(counts.late ? [`late ends ${counts.late}`] : []),
+    ...(counts.folded > 0 ? [`folded ${counts.folded} datagrams`] : []),
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];
   return parts.join(', ');
+}
+
+/** TCP connections and UDP conversations together. */
+function formatKernel({ opened, closed, live, udp }: KernelCounts): string {
+  return `opened ${opened + udp.opened}, closed ${closed + udp.closed}, live ${live + udp.live}`;
 }
 
 /** What found no room without a connection being lost by it: an update comes again with the next interval. */

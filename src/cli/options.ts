@@ -59,9 +59,12 @@ const advanced = groups[5];
 const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'] as const satisfies EventName[];
 
 export const table = {
-  tcp: define(watched, flag, 'TCP; the only protocol that is built', { aliases: ['t'] }).default('false'),
-  in: define(watched, flag, 'Connections accepted here', { aliases: ['i'] }).default('false'),
-  out: define(watched, flag, 'Connections begun here, failed ones too', { aliases: ['o', 'on'] }).default('false'),
+  tcp: define(watched, flag, 'TCP alone', { aliases: ['t'] }).default('false'),
+  udp: define(watched, flag, 'UDP alone', { aliases: ['u'] }).default('false'),
+  in: define(watched, flag, 'Connections accepted here; UDP begun by the peer', { aliases: ['i'] }).default('false'),
+  out: define(watched, flag, 'Connections begun here, failed ones too; UDP begun here', {
+    aliases: ['o', 'on'],
+  }).default('false'),
   retransmits: define(watched, flag, 'Retransmissions', { aliases: ['r', 'retr'] }).default('false'),
   close: define(watched, flag, 'Ends of connections, with what they moved', { aliases: ['c', 'tcpclose'] }).default(
     'false',
@@ -128,6 +131,12 @@ export const table = {
   maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(
     '131072',
   ),
+  maxFlows: define(
+    advanced,
+    integer(1024, 2 ** 22),
+    'UDP conversations that can be told apart at once; one socket gets half of them at most',
+  ).default('65536'),
+  flowIdle: define(advanced, duration, 'A UDP conversation ends when it has not moved for so long').default('60s'),
 };
 
 export type Key = keyof typeof table;

@@ -46,6 +46,7 @@ export function correlateOutcome(record: ConnectionRecord): void {
 }
 
 function outcomeOf({ end, state }: ConnectionRecord): Outcome {
+  if (end?.reason) return { reason: end.reason, ...(end.error && { error: byErrno[end.error]?.error ?? '_OTHER' }) };
   if (end?.error) return byErrno[end.error] ?? { reason: 'unreachable', error: '_OTHER' };
   if (end?.late) return {}; // nobody saw from which state it came
   if (end?.attempt) return { reason: 'unreachable', error: '_OTHER' };

@@ -4,7 +4,7 @@ import {
   type Attribute,
   type AttributeValue,
   createRecordAttributes,
-  eventNames,
+  eventName,
   type Host,
   hostAttributes,
   resourceAttributes,
@@ -41,7 +41,7 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
   const recordFields = createFieldWriter(createRecordAttributes(options));
   const resource = createResourceFormatter(options);
   return (record) =>
-    `{"timestamp":"${formatTime(record.time)}","event_name":"${eventNames[record.event]}","severity_number":${severityNumber(
+    `{"timestamp":"${formatTime(record.time)}","event_name":"${eventName(record)}","severity_number":${severityNumber(
       record,
     )},"resource":${resource(record.process)},"attributes":{${recordFields(record)}}}\n`;
 }

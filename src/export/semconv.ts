@@ -15,6 +15,7 @@ import type {
   PodDetails,
   Process,
   Role,
+  Transport,
   Workload,
 } from '../model.ts';
 import { ascii, formatTime, secondsBetween, TIME_LENGTH, writeHex16, writeHexTime, writeTime } from './time.ts';
@@ -253,6 +254,33 @@ export const eventNames: Readonly<Record<EventName, string>> = {
   reset: 'sockflow.connection.reset',
 };
 
+/** Names of the events of a UDP conversation. */
+export const flowEventNames = {
+  update: 'sockflow.flow.update',
+  close: 'sockflow.flow.close',
+} as const satisfies Partial<Record<EventName, string>>;
+
+export function eventName({ event, transport }: { event: EventName; transport: Transport }): string {
+  if (transport === 'udp' && (event === 'update' || event === 'close')) return flowEventNames[event];
+  return eventNames[event];
+}
+
+/** How long it lasted, in seconds; of UDP from the first datagram to the last. Undefined when older than the agent. */
+export function durationOf({ preExisting, startTime, lastTime, time }: ConnectionRecord): number | undefined {
+  return preExisting ? undefined : Math.max(0, secondsBetween(startTime, lastTime ?? time));
+}
+
+/** What the client dialled, which is its peer unless the address is translated. */
+function dialled({ natOriginal, peerAddress, peerPort }: ConnectionRecord): { address: string; port: number } {
+  return natOriginal ?? { address: peerAddress, port: peerPort };
+}
+
+/** Port of the server; 0 when the role isn't known: then neither port is more than a number. */
+export function serverPort(record: ConnectionRecord): number {
+  if (record.role === 'unknown') return 0;
+  return record.role === 'client' ? dialled(record).port : record.localPort;
+}
+
 /** 9 (INFO), or 13 (WARN) for what failed or was reset. */
 export function severityNumber(record: ConnectionRecord): 9 | 13 {
   return record.errorType !== undefined || record.event === 'failed' || record.event === 'reset' ? 13 : 9;
@@ -371,6 +399,9 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
   ];
 }
 
+const TRANSLATED = 'the address is translated in the network namespace of the socket';
+const PEER = 'always, but for the UDP peers that the table had no room for, which are in one record';
+
 const endpoints: readonly Attribute<ConnectionRecord>[] = [
   oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (record) => record.transport),
   oneOf('network.type', ['ipv4', 'ipv6'], 'Network protocol', 'always', (record) => record.networkType),
@@ -378,8 +409,15 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
     filled(record.localAddress),
   ),
   define('network.local.port', 'int', 'Port of this end', 'bound', (record) => portOf(record.localPort)),
-  define('network.peer.address', 'string', 'IP address of the other end', 'always', (record) => record.peerAddress),
-  define('network.peer.port', 'int', 'Port of the other end', 'always', (record) => record.peerPort),
+  define('network.peer.address', 'string', 'IP address of the other end', PEER, (record) => filled(record.peerAddress)),
+  define('network.peer.port', 'int', 'Port of the other end', PEER, (record) => portOf(record.peerPort)),
+  oneOf(
+    'network.protocol.name',
+    ['quic'],
+    'Protocol above, recognised by what was said',
+    'recognised',
+    (record) => record.protocolName,
+  ),
   define('client.address', 'string', 'Address of the end that began', ROLE_KNOWN, (record) =>
     isClient(record) ? filled(record.localAddress) : isServer(record) ? record.peerAddress : undefined,
   ),
@@ -387,10 +425,10 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
     isClient(record) ? portOf(record.localPort) : isServer(record) ? record.peerPort : undefined,
   ),
   define('server.address', 'string', 'Address of the end that accepted', ROLE_KNOWN, (record) =>
-    isClient(record) ? record.peerAddress : isServer(record) ? filled(record.localAddress) : undefined,
+    isClient(record) ? dialled(record).address : isServer(record) ? filled(record.localAddress) : undefined,
   ),
   define('server.port', 'int', 'Port of the end that accepted', ROLE_KNOWN, (record) =>
-    isClient(record) ? record.peerPort : isServer(record) ? record.localPort : undefined,
+    isClient(record) ? dialled(record).port : isServer(record) ? record.localPort : undefined,
   ),
   define('source.address', 'string', 'Address of this end', ROLE_UNKNOWN, (record) =>
     isUnknown(record) ? filled(record.localAddress) : undefined,
@@ -399,11 +437,19 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
     isUnknown(record) ? portOf(record.localPort) : undefined,
   ),
   define('destination.address', 'string', 'Address of the other end', ROLE_UNKNOWN, (record) =>
-    isUnknown(record) ? record.peerAddress : undefined,
+    isUnknown(record) ? filled(record.peerAddress) : undefined,
   ),
   define('destination.port', 'int', 'Port of the other end', ROLE_UNKNOWN, (record) =>
-    isUnknown(record) ? record.peerPort : undefined,
+    isUnknown(record) ? portOf(record.peerPort) : undefined,
   ),
+  define(
+    'sockflow.nat.original.address',
+    'string',
+    'What this end takes for the address of its peer: for a client, what was dialled',
+    TRANSLATED,
+    (record) => record.natOriginal?.address,
+  ),
+  define('sockflow.nat.original.port', 'int', 'The port to it', TRANSLATED, (record) => record.natOriginal?.port),
 ];
 
 const interfaceName = define(
@@ -510,6 +556,7 @@ const closeReasons = [
   'refused',
   'unreachable',
   'cancelled',
+  'closed',
   'idle',
   'agent_stop',
 ] as const satisfies readonly CloseReason[];
@@ -549,9 +596,9 @@ const connection: readonly Attribute<ConnectionRecord>[] = [
   define(
     'sockflow.connection.duration',
     'double',
-    'Seconds since it began',
+    'Seconds since it began; of UDP, from the first datagram to the last',
     'not when older than the agent',
-    (record) => (record.preExisting ? undefined : secondsBetween(record.startTime, record.time)),
+    durationOf,
   ),
   oneOf(
     'sockflow.connection.close.reason',
@@ -844,6 +891,12 @@ export const agentMetrics = {
     instrument: 'counter',
     unit: '{record}',
     description: 'Records that went without the name of their container, which came too late or not at all.',
+  },
+  folded: {
+    name: 'sockflow.agent.flow.folded',
+    instrument: 'counter',
+    unit: '{packet}',
+    description: 'Datagrams of peers that the table of UDP conversations had no room for, counted with their socket.',
   },
   queue: {
     name: 'sockflow.agent.queue.size',

@@ -43,9 +43,13 @@ export function observeAgent(meter: Meter, books: AgentBooks): void {
     });
   if (deliveries) observeDeliveries(meter, deliveries);
   if (!kernelCounts) return;
-  observe(meter, agentMetrics.opened, (result) => result.observe(kernelCounts().opened));
-  observe(meter, agentMetrics.closed, (result) => result.observe(kernelCounts().closed));
-  observe(meter, agentMetrics.live, (result) => result.observe(kernelCounts().live));
+  for (const which of ['opened', 'closed', 'live'] as const)
+    observe(meter, agentMetrics[which], (result) => {
+      const counts = kernelCounts();
+      result.observe(counts[which], { [keys.transport]: 'tcp' });
+      result.observe(counts.udp[which], { [keys.transport]: 'udp' });
+    });
+  observe(meter, agentMetrics.folded, (result) => result.observe(kernelCounts().folded));
 }
 
 function observeDeliveries(meter: Meter, deliveries: ReadonlyMap<string, Delivery>): void {

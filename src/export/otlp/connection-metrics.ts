@@ -4,7 +4,7 @@
  * alive are remembered; most are first heard of at their end.
  */
 import type { ConnectionRecord } from '../../model.ts';
-import { secondsBetween } from '../time.ts';
+import { durationOf } from '../semconv.ts';
 import { type ConnectionSeries, createInstruments, type Instruments, SeriesTable } from './connection-series.ts';
 
 export interface ConnectionMetricsOptions {
@@ -72,8 +72,7 @@ export class ConnectionMetrics {
       home.count.value--;
     } else home.opened.value++;
     addTotals(series, record, live ?? begin(record, series));
-    const seconds = record.preExisting ? undefined : secondsBetween(record.startTime, record.time);
-    home.recordEnd(record.event === 'failed' ? 'failed' : 'closed', record.errorType, seconds);
+    home.recordEnd(record.event === 'failed' ? 'failed' : 'closed', record.errorType, durationOf(record));
     if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt);
     if (record.handshakeDuration !== undefined && !live?.hasHandshake) series.recordHandshake(record.handshakeDuration);
   }
@@ -81,10 +80,13 @@ export class ConnectionMetrics {
 
 const nothing = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPackets: 0, retransmits: 0 };
 
-/** What a connection older than the agent moved before was not moved while we looked: its first totals add nothing. */
+/**
+ * What a TCP connection older than the agent moved before was not moved while we looked: its first totals add nothing. UDP
+ * has no totals but those that we counted.
+ */
 function begin(record: ConnectionRecord, home: ConnectionSeries): Live {
   const live = { home, ...nothing, hasHandshake: false };
-  if (record.preExisting) remember(live, record);
+  if (record.preExisting && record.transport === 'tcp') remember(live, record);
   return live;
 }
 

@@ -1,7 +1,7 @@
 /** The series of connections that share the default attributes: found once a record, then every instrument is a field. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ConnectionRecord, ErrorType } from '../../model.ts';
-import { connectionMetrics, type MetricDefinition, metricAttributeKeys, serviceName } from '../semconv.ts';
+import { connectionMetrics, type MetricDefinition, metricAttributeKeys, serverPort, serviceName } from '../semconv.ts';
 import { HistogramSeries, Instrument, SumSeries } from './series.ts';
 
 export type Instruments = ReturnType<typeof createInstruments>;
@@ -123,12 +123,6 @@ export class SeriesTable {
     this.#services.set(service, codes.set(code, series));
     return series;
   }
-}
-
-/** Port of the server; 0 when the role isn't known: then neither port is more than a number. */
-function serverPort(record: ConnectionRecord): number {
-  if (record.role === 'unknown') return 0;
-  return record.role === 'client' ? record.peerPort : record.localPort;
 }
 
 /** All attributes but the name of the service as one number. */

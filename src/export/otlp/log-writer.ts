@@ -8,9 +8,9 @@
  * ScopeLogs { scope = 1, log_records = 2, schema_url = 3 }
  * LogRecord { time = 1, severity_number = 2, severity_text = 3, attributes = 6, observed_time = 11, event_name = 12 }
  */
-import type { ConnectionRecord, EventName, Process } from '../../model.ts';
+import type { ConnectionRecord, EventName, Process, Transport } from '../../model.ts';
 import type { Attribute } from '../semconv.ts';
-import { eventNames, schemaUrl, scopeName, severityNumber, severityText } from '../semconv.ts';
+import { eventName, eventNames, schemaUrl, scopeName, severityNumber, severityText } from '../semconv.ts';
 import { type AttributeWriter, compileAttributes } from './attribute-writer.ts';
 import { ByteBuffer, varintSize } from './buffer.ts';
 import { type CommonResource, createResourceWriter, type ResourceWriter } from './resource.ts';
@@ -55,7 +55,7 @@ export class LogWriter {
   readonly #writeAttributes: AttributeWriter<ConnectionRecord>;
   readonly #resources = new ByteBuffer(64 * 1024);
   readonly #writeResource: ResourceWriter;
-  readonly #heads = { 9: encodeHeads(9), 13: encodeHeads(13) };
+  readonly #heads = { tcp: encodeHeads('tcp'), udp: encodeHeads('udp') };
   readonly #scope: Uint8Array;
   readonly #schema = encodeText(THIRD, schemaUrl);
   #groups = new Map<Process | undefined, Group>();
@@ -101,7 +101,7 @@ export class LogWriter {
 
   #writeRecord(record: ConnectionRecord, observed: bigint): void {
     const arena = this.#arena;
-    const head = this.#heads[severityNumber(record)][record.event];
+    const head = this.#heads[record.transport][severityNumber(record)][record.event];
     const start = arena.begin(SECOND);
     arena.reserve(head.length + 18);
     arena.bytes[start] = TIME;
@@ -175,9 +175,17 @@ function messageSize(content: number): number {
   return 1 + varintSize(content) + content;
 }
 
-/** Severity and event name, which only depend on the event: the constant part of a record. */
-function encodeHeads(severity: 9 | 13): Readonly<Record<EventName, Uint8Array>> {
-  const entries = Object.entries(eventNames).map(([event, name]) => {
+type Heads = Readonly<Record<EventName, Uint8Array>>;
+
+/** Severity and event name: the constant part of a record, by severity. */
+function encodeHeads(transport: Transport): { readonly 9: Heads; readonly 13: Heads } {
+  return { 9: encodeHeadsOf(transport, 9), 13: encodeHeadsOf(transport, 13) };
+}
+
+function encodeHeadsOf(transport: Transport, severity: 9 | 13): Heads {
+  const events = Object.keys(eventNames) as EventName[];
+  const entries = events.map((event) => {
+    const name = eventName({ event, transport });
     const out = new ByteBuffer(64);
     out.raw(Uint8Array.of(SEVERITY_NUMBER, severity));
     out.raw(encodeText(SEVERITY_TEXT, severityText[severity]));

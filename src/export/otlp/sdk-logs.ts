@@ -14,7 +14,7 @@ import type { ConnectionRecord, Exporter, Process } from '../../model.ts';
 import {
   type Attribute,
   type AttributeValue,
-  eventNames,
+  eventName,
   schemaUrl,
   scopeName,
   severityNumber,
@@ -87,7 +87,7 @@ function toLogRecord(
 ) {
   const severity = severityNumber(record);
   return {
-    eventName: eventNames[record.event],
+    eventName: eventName(record),
     timestamp: toHrTime(record.time),
     observedTimestamp,
     severityNumber: severity satisfies SeverityNumber,

@@ -1,6 +1,7 @@
 /** A record as one line: time, verb, owner, direction, peer, and last what matters. */
 import type { ConnectionRecord, Process } from '../../model.ts';
-import { secondsBetween, toHrTime } from '../time.ts';
+import { durationOf } from '../semconv.ts';
+import { toHrTime } from '../time.ts';
 import type { Colors, Layout } from './layout.ts';
 import { sanitise } from './sanitise.ts';
 import { formatTail } from './tail.ts';
@@ -24,7 +25,7 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
     ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
     arrowOf(record, layout),
     peerCell(record, layout),
-    formatTail(record, duration(record), layout, colors),
+    formatTail(record, durationOf(record), layout, colors),
   ];
   return cells.join(' ').trimEnd();
 }
@@ -46,7 +47,8 @@ export function formatHeader(layout: Layout): string {
 }
 
 /** Lower case is normal, CAPITALS are trouble: grep finds it without colour. */
-function verbOf({ event, closeReason, errorType }: ConnectionRecord): string {
+function verbOf({ event, transport, closeReason, errorType }: ConnectionRecord): string {
+  if (event === 'close' && transport === 'udp') return errorType === undefined ? 'udp' : 'UDP';
   if (event === 'failed') return 'FAIL';
   if (event === 'retransmit') return 'RETR';
   if (event === 'reset') return 'rst';
@@ -99,6 +101,7 @@ function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
 }
 
 function peerOf({ peerAddress, peerPort, networkType }: ConnectionRecord): Parts {
+  if (peerAddress === '') return split('(other peers)');
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
 }
@@ -125,10 +128,6 @@ function aboutPeer({ peerProcess, place }: ConnectionRecord): Parts | undefined 
   if (peerProcess) return nameAndPid(peerProcess.executableName, peerProcess.pid);
   const where = [place?.network, place?.country, place?.asOrganization].filter((part) => part !== undefined);
   return where.length > 0 ? split(where.join(' ')) : undefined;
-}
-
-function duration(record: ConnectionRecord): number | undefined {
-  return record.preExisting ? undefined : secondsBetween(record.startTime, record.time);
 }
 
 let lastSecond = -1;

@@ -13,6 +13,7 @@ const endings: Readonly<Record<CloseReason, string>> = {
   refused: 'refused',
   unreachable: 'unreach',
   cancelled: 'gave up',
+  closed: 'closed',
   idle: 'idle',
   agent_stop: 'stop',
 };
@@ -83,8 +84,14 @@ function wideParts(record: ConnectionRecord, seconds: number | undefined, symbol
     ...bytesOf(record, symbols),
     rttOf(record, symbols),
     retransmitsOf(record, true),
-    [record.closeReason ? endings[record.closeReason] : ''],
+    [endingOf(record)],
   ];
+}
+
+/** A UDP conversation ends with its socket: that an error came says more. */
+function endingOf(record: ConnectionRecord): string {
+  if (record.transport === 'udp' && record.errorType) return errorOf(record, false);
+  return record.closeReason ? endings[record.closeReason] : '';
 }
 
 function handshakeOf({ handshakeDuration }: ConnectionRecord, { microseconds }: Symbols): string {

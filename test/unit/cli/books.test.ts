@@ -3,7 +3,15 @@ import { formatSummary } from '../../../src/cli/books.ts';
 import { type KernelCounts, Ledger } from '../../../src/ledger.ts';
 
 const inOrder = { isAtOnce: false, internalErrors: 0 };
-const calm: KernelCounts = { opened: 3, closed: 3, live: 0, lost: { ring_full: 0 }, dropped: { events: 0 } };
+const calm: KernelCounts = {
+  opened: 3,
+  closed: 3,
+  live: 0,
+  lost: { ring_full: 0 },
+  dropped: { events: 0 },
+  udp: { opened: 0, closed: 0, live: 0 },
+  folded: 0,
+};
 
 test('a calm summary says nothing of what was not dropped', (t) => {
   t.is(formatSummary(new Ledger(), calm, inOrder), '0 records (opened 3, closed 3, live 0), sent 0, unsent 0, lost 0');

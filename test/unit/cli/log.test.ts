@@ -51,7 +51,15 @@ test('a loss is said once, with what can be done about it', (t) => {
   if (command.action !== 'run') return t.fail();
   const ledger = new Ledger();
   const lost = { ring_full: 312 };
-  const counts = () => ({ opened: 312, closed: 0, live: 0, lost, dropped: {} });
+  const counts = () => ({
+    opened: 312,
+    closed: 0,
+    live: 0,
+    lost,
+    dropped: {},
+    udp: { opened: 0, closed: 0, live: 0 },
+    folded: 0,
+  });
   const look = createLossWatch(command.options, log, ledger, counts);
   look();
   lost.ring_full = 400;

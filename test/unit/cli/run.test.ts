@@ -5,7 +5,15 @@ import { StartError, UsageError } from '../../../src/errors.ts';
 import type { KernelCounts, Ledger } from '../../../src/ledger.ts';
 import { createLog } from '../../../src/log.ts';
 
-const counts: KernelCounts = { opened: 10, closed: 7, live: 1, lost: { ring_full: 2 }, dropped: {} };
+const counts: KernelCounts = {
+  opened: 10,
+  closed: 7,
+  live: 1,
+  lost: { ring_full: 2 },
+  dropped: {},
+  udp: { opened: 0, closed: 0, live: 0 },
+  folded: 0,
+};
 
 /** An agent whose kernel and process are the test's. */
 function launch(line: string, start?: StartPipeline) {

@@ -244,7 +244,15 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   ledger.received = 1013;
   ledger.lose('export', 'queue_full', 11);
   ledger.deliver('otlp-logs', 1002);
-  const kernelCounts = () => ({ opened: 9, closed: 5, live: 4, lost: {}, dropped: {} });
+  const kernelCounts = () => ({
+    opened: 9,
+    closed: 5,
+    live: 4,
+    lost: {},
+    dropped: {},
+    udp: { opened: 3, closed: 1, live: 2 },
+    folded: 8,
+  });
   const transport = scriptedTransport((_, number) => (number === 0 ? refused('retry', 'unavailable') : ok));
   const delivery = new Delivery({
     name: 'x',
@@ -291,7 +299,6 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   });
   t.is(find(agentMetrics.sent.name).points[0]?.value, 1002);
   t.is(find(agentMetrics.queue.name).points[0]?.value, 17);
-  t.is(find(agentMetrics.live.name).points[0]?.value, 4);
   const requests = find(agentMetrics.exportDuration.name).points;
   t.deepEqual(requests.map(({ count, attributes }) => [count, attributes['error.type']?.value]).sort(), [
     [1, undefined],
@@ -299,6 +306,14 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   ]);
   t.is(find(agentMetrics.exportRetries.name).points[0]?.value, 1);
   t.is(find(agentMetrics.exportRenewals.name).points[0]?.value, 0);
+  t.deepEqual(
+    find(agentMetrics.live.name).points.map(({ value, attributes }) => [attributes['network.transport']?.value, value]),
+    [
+      ['tcp', 4],
+      ['udp', 2],
+    ],
+  );
+  t.is(find(agentMetrics.folded.name).points[0]?.value, 8);
 });
 
 test('what the server says is said once, and the end keeps its deadline', async (t) => {

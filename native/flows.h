@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SOCKFLOW_FLOWS_H
+#define SOCKFLOW_FLOWS_H
+
+struct sf_agent;
+
+// Update records of the UDP conversations that moved. 0, or a negative errno.
+int report_flows(struct sf_agent *agent);
+
+#endif

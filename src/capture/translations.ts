@@ -1,0 +1,38 @@
+/** Where dialled TCP connections really go: the kernel tells it once, when the SYN leaves, before any other record. */
+import { LRUCache } from 'lru-cache';
+import type { ConnectionRecord } from '../model.ts';
+import { ipv4Text, ipv6Text } from './address.ts';
+import { sfTranslation as at } from './wire.gen.ts';
+
+/** Those of connections that live longest are forgotten first when there are more. */
+const limit = 65_536;
+
+export interface Translations {
+  /** `record`: exactly one of struct sf_translation. */
+  learn(record: DataView): void;
+  /** Puts the true peer in the place of what was dialled, which stays as `natOriginal`. */
+  apply(record: ConnectionRecord): void;
+}
+
+export function createTranslations(): Translations {
+  const peers = new LRUCache<bigint, { readonly address: string; readonly port: number }>({ max: limit });
+  return {
+    learn(record) {
+      const address = record.byteOffset + at.address;
+      const text =
+        record.getUint8(at.family) === 6
+          ? ipv6Text(new Uint8Array(record.buffer, address, 16))
+          : ipv4Text(record.getUint32(at.address, true));
+      peers.set(record.getBigUint64(at.cookie, true), { address: text, port: record.getUint16(at.port, true) });
+    },
+    apply(record) {
+      if (peers.size === 0 || record.role !== 'client') return;
+      const peer = peers.get(record.cookie);
+      if (!peer) return;
+      record.natOriginal = { address: record.peerAddress, port: record.peerPort };
+      record.peerAddress = peer.address;
+      record.peerPort = peer.port;
+      if (record.end) peers.delete(record.cookie);
+    },
+  };
+}
