@@ -42,6 +42,61 @@ static long make_socket(void) {
   return socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | nonblocking, as_int(3));
 }
 
+static long make_datagram_socket(void) {
+  return socket(as_int(1) == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, as_int(2));
+}
+
+/** One datagram of so many bytes; to the address in word 3, or to where the socket is connected. */
+static long send_datagram(int fd, size_t bytes) {
+  static char block[1 << 16];
+  if (!words[3]) return send(fd, block, bytes, 0);
+  struct address to = address_at(3);
+  return sendto(fd, block, bytes, 0, (struct sockaddr *)&to.storage, to.length);
+}
+
+/** So many datagrams to one peer, or each to a port of its own from that on; the result is the number of them. */
+static long send_datagrams(int fd, long count, size_t bytes, int each) {
+  static char block[1 << 16];
+  struct address to = address_at(5);
+  int port = as_int(6);
+  for (long i = 0; i < count; i++) {
+    in_port_t here = htons((uint16_t)(each ? port + i : port));
+    if (to.storage.ss_family == AF_INET6)
+      ((struct sockaddr_in6 *)&to.storage)->sin6_port = here;
+    else
+      ((struct sockaddr_in *)&to.storage)->sin_port = here;
+    if (sendto(fd, block, bytes, 0, (struct sockaddr *)&to.storage, to.length) < 0 && errno != ECONNREFUSED) return -1;
+  }
+  return count;
+}
+
+/** The first bytes of a datagram are given in hexadecimal; the rest, up to its size, is zero. */
+static long send_bytes_of(int fd, size_t bytes, const char *hex) {
+  static unsigned char block[1 << 16];
+  for (size_t i = 0; hex[2 * i] && hex[2 * i + 1]; i++) sscanf(hex + 2 * i, "%2hhx", block + i);
+  return send(fd, block, bytes, 0);
+}
+
+/** Takes so many datagrams; the result is the sum of their sizes. Answers each with so many bytes unless that is -1. */
+static long take_datagrams(int fd, long count, long reply) {
+  static char block[1 << 16];
+  long sum = 0;
+  for (long i = 0; i < count; i++) {
+    struct address from = {.length = sizeof from.storage};
+    ssize_t n = recvfrom(fd, block, sizeof block, 0, (struct sockaddr *)&from.storage, &from.length);
+    if (n < 0) return -1;
+    sum += n;
+    if (reply >= 0 && sendto(fd, block, (size_t)reply, 0, (struct sockaddr *)&from.storage, from.length) < 0) return -1;
+  }
+  return sum;
+}
+
+static long join_group(int fd, const char *group) {
+  struct ip_mreqn request = {.imr_ifindex = 1};
+  if (inet_pton(AF_INET, group, &request.imr_multiaddr) != 1) die(group);
+  return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+}
+
 static long disconnect(int fd) {
   struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
   return connect(fd, &nowhere, sizeof nowhere);
@@ -205,6 +260,12 @@ static long command(void) {
   int fd = words[1] && (words[1][0] >= '0' && words[1][0] <= '9') ? as_int(1) : -1;
   struct address a;
   if (!strcmp(name, "socket")) return make_socket();
+  if (!strcmp(name, "datagram-socket")) return make_datagram_socket();
+  if (!strcmp(name, "send-datagram")) return send_datagram(fd, (size_t)as_int(2));
+  if (!strcmp(name, "send-datagrams")) return send_datagrams(fd, as_int(2), (size_t)as_int(3), as_int(4));
+  if (!strcmp(name, "send-hex")) return send_bytes_of(fd, (size_t)as_int(2), words[3]);
+  if (!strcmp(name, "take-datagrams")) return take_datagrams(fd, as_int(2), words[3] ? as_int(3) : -1);
+  if (!strcmp(name, "join")) return join_group(fd, words[2]);
   if (!strcmp(name, "bind")) return a = address_at(2), bind(fd, (struct sockaddr *)&a.storage, a.length);
   if (!strcmp(name, "listen")) return listen(fd, as_int(2));
   if (!strcmp(name, "connect")) return a = address_at(2), connect(fd, (struct sockaddr *)&a.storage, a.length);

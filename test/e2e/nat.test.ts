@@ -1,0 +1,60 @@
+import test from 'ava';
+import { attribute, ends, type JsonRecord, withAgent } from '../support/agent.ts';
+import { boundDatagramSocket, datagramSocket, moved } from '../support/flows.ts';
+import { watching, withLab } from '../support/lab.ts';
+
+/** What a client dials as 10.9.9.9, port 80 or 53, is here, on the port that it is given. */
+const translation = (tcp: number, udp: number) => `ip route add 10.9.9.9 dev lo
+nft add table ip nat
+nft add chain ip nat out '{ type nat hook output priority -100; }'
+nft add rule ip nat out ip daddr 10.9.9.9 tcp dport 80 dnat to 127.0.0.1:${tcp}
+nft add rule ip nat out ip daddr 10.9.9.9 udp dport 53 dnat to 127.0.0.1:${udp}`;
+
+function translated(record: JsonRecord): unknown[] {
+  return [
+    'network.peer.address',
+    'network.peer.port',
+    'sockflow.nat.original.address',
+    'sockflow.nat.original.port',
+  ].map((name) => attribute(record, name));
+}
+
+test.serial('a translated address: what was dialled and the true peer, in one conversation', async (t) => {
+  await withLab(t, async (lab) => {
+    const { client, server } = lab;
+    const listener = await server.listen();
+    const echo = await boundDatagramSocket(server);
+    await lab.sh(translation(listener.port, echo.port));
+    await withAgent(watching(lab.namespace, '--events', 'open,close'), async (agent) => {
+      const fd = await client.connect('10.9.9.9', 80);
+      const accepted = await server.do('accept', listener.fd);
+      await client.do('close', fd);
+      await server.do('close', accepted);
+      for (const isConnected of [false, true]) {
+        const socket = await datagramSocket(client);
+        if (isConnected) await client.do('connect', socket, '10.9.9.9', 53);
+        for (let time = 0; time < 3; time++) {
+          await client.do('send-datagram', socket, 10, ...(isConnected ? [] : ['10.9.9.9', 53]));
+          await server.do('take-datagrams', echo.fd, 1, 20);
+          t.is(await client.do('take-datagrams', socket, 1), 20);
+        }
+        await client.do('close', socket);
+      }
+      await agent.waitForEnds(lab.namespace, 4);
+      const { records } = await agent.stop();
+      const clients = records.filter((record) => attribute(record, 'sockflow.connection.role') === 'client');
+      const tcp = clients.filter((record) => attribute(record, 'network.transport') === 'tcp');
+      const udp = clients.filter((record) => attribute(record, 'network.transport') === 'udp');
+      t.is(tcp.length, 2);
+      for (const record of tcp) t.deepEqual(translated(record), ['127.0.0.1', listener.port, '10.9.9.9', 80]);
+      for (const record of tcp) t.is(attribute(record, 'server.address'), '10.9.9.9');
+      t.deepEqual(udp.map(moved), ['3/30 3/60', '3/30 3/60']);
+      for (const record of udp) t.deepEqual(translated(record), ['127.0.0.1', echo.port, '10.9.9.9', 53]);
+      const servers = ends(records).filter((record) => attribute(record, 'sockflow.connection.role') === 'server');
+      t.is(servers.length, 3);
+      for (const record of servers) t.is(attribute(record, 'sockflow.nat.original.address'), undefined);
+      const ids = new Set(ends(records).map((record) => attribute(record, 'sockflow.connection.id')));
+      t.is(ids.size, 3, 'both ends have one id, translated or not');
+    });
+  });
+});
