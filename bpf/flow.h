@@ -103,15 +103,15 @@ static __always_inline void flow_socket_used(__u64 cookie) {
 }
 
 /*
- * Who spoke first began it. A socket that chose no port and has begun something gets answers, from wherever they come. Of
- * sockets older than the agent nobody saw the first datagram: whoever chose the port serves there.
+ * Who spoke first began it. A socket that was not bound and has begun something gets answers, from wherever they come. Of
+ * sockets older than the agent nobody saw the first datagram: a bound one serves.
  */
 static __always_inline __u8 flow_role(const struct flow_socket *socket, const struct sock *sk, bool outgoing) {
-  bool chose_port = sk->sk_userlocks & SOCK_BINDPORT_LOCK;
+  bool is_bound = sk->sk_userlocks & SOCK_BIND_LOCKS;
   bool connected = sk->__sk_common.skc_state == TCP_ESTABLISHED;
-  if (socket->existing) return !chose_port ? SF_ROLE_CLIENT : connected ? SF_ROLE_UNKNOWN : SF_ROLE_SERVER;
+  if (socket->existing) return !is_bound ? SF_ROLE_CLIENT : connected ? SF_ROLE_UNKNOWN : SF_ROLE_SERVER;
   if (outgoing) return SF_ROLE_CLIENT;
-  return socket->dialled && !chose_port ? SF_ROLE_CLIENT : SF_ROLE_SERVER;
+  return socket->dialled && !is_bound ? SF_ROLE_CLIENT : SF_ROLE_SERVER;
 }
 
 static __always_inline void fill_flow(struct flow *f, struct flow_socket *socket, const struct sock *sk,

@@ -19,8 +19,8 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define PF_KTHREAD 0x00200000
-#define SOCK_BINDPORT_LOCK 8 /* sk_userlocks: the program chose the port */
-#define SOCK_DONE_BIT 2      /* sk_flags: the peer's FIN was received */
+#define SOCK_BIND_LOCKS 12 /* sk_userlocks: the program chose address or port */
+#define SOCK_DONE_BIT 2    /* sk_flags: the peer's FIN was received */
 
 enum tcp_state {
   TCP_ESTABLISHED = 1,

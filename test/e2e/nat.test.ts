@@ -4,7 +4,7 @@ import { boundDatagramSocket, datagramSocket, moved } from '../support/flows.ts'
 import { watching, withLab } from '../support/lab.ts';
 
 /** What a client dials as 10.9.9.9, port 80 or 53, is here, on the port that it is given. */
-const translation = (tcp: number, udp: number) => `ip route add 10.9.9.9 dev lo
+const translation = (tcp: number, udp: number) => `ip route add 10.9.9.9 dev lo src 127.0.0.1
 nft add table ip nat
 nft add chain ip nat out '{ type nat hook output priority -100; }'
 nft add rule ip nat out ip daddr 10.9.9.9 tcp dport 80 dnat to 127.0.0.1:${tcp}

@@ -115,7 +115,7 @@ test.serial(
       await client.do('take-datagrams', fd, 1);
       await client.do('close', fd);
 
-      await sh('ip link set lo multicast on; ip route add 239.0.0.0/8 dev lo');
+      await sh('ip link set lo multicast on; ip route add 239.0.0.0/8 dev lo src 127.0.0.1');
       const member = await boundDatagramSocket(server, '0.0.0.0', 5000);
       await server.do('join', member.fd, '239.1.1.1');
       const speaker = await datagramSocket(client);
