@@ -52,11 +52,6 @@ export function readEndpoint(env: Environment, signal: 'LOGS' | 'METRICS'): stri
   return setting.text;
 }
 
-/** The protocol that OTEL_* asks for. */
-export function readProtocol(env: Environment, signal: 'LOGS' | 'METRICS'): Setting | undefined {
-  return read(env, `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`) ?? read(env, 'OTEL_EXPORTER_OTLP_PROTOCOL');
-}
-
 /** Whether OTEL_* turns a signal off. */
 export function isTurnedOff(env: Environment, signal: 'LOGS' | 'METRICS'): boolean {
   const exporters = read(env, `OTEL_${signal}_EXPORTER`)?.text;

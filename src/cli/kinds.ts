@@ -132,15 +132,16 @@ function parseNetworkName(text: string): NamedNetwork | undefined {
   return network && name !== '' ? { ...network, name } : undefined;
 }
 
-/** Where a gRPC server listens. A path has no meaning there, so it is taken for a mistake. */
-export const grpcUrl: Kind<string> = {
+/** Where a server of OTLP is. What a path means depends on the protocol, so it is looked at when that is known. */
+export const otlpUrl: Kind<string> = {
   type: 'value',
   placeholder: 'URL',
-  expects: 'a URL such as http://localhost:4317 or https://collector:4317, without a path',
+  expects: 'a URL such as http://localhost:4317, https://collector:4317 or unix:///run/otlp.sock',
   parse: (text) => {
     const url = URL.parse(text);
+    if (url?.protocol === 'unix:') return url.pathname.length > 1 && url.host === '' ? text : undefined;
     const known = url?.protocol === 'http:' || url?.protocol === 'https:';
-    return known && url.hostname !== '' && url.pathname === '/' && !url.search && !url.hash ? text : undefined;
+    return known && url.hostname !== '' && !url.search && !url.hash ? text : undefined;
   },
 };
 

@@ -20,5 +20,3 @@ export const notBuiltOptions: readonly string[] = [
 ];
 
 export const notBuiltCommands: readonly string[] = ['top', 'check', 'replay', 'config', 'completion'];
-
-export const notBuiltProtocols: readonly string[] = ['http/protobuf', 'http/json'];

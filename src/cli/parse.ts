@@ -1,17 +1,16 @@
 /** From the command line and the environment to `Options`: flag over SOCKFLOW_* over OTEL_* over default. */
 import { UsageError } from '../errors.ts';
+import { readSettings } from '../export/otlp/settings.ts';
 import {
   checkVariables,
   type Environment,
   isTurnedOff,
   readEndpoint,
   readMetricInterval,
-  readProtocol,
   readVariable,
   type Setting,
 } from './environment.ts';
 import { readFlags } from './flags.ts';
-import { notBuiltProtocols } from './not-built.ts';
 import { entries, type Key, type Option, type Options, optionName } from './options.ts';
 import { quote } from './tokens.ts';
 
@@ -35,7 +34,7 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   const values = Object.fromEntries(entries.map(([key, option]) => [key, parse(option, settings.get(key))]));
   const given = values as unknown as Given;
   const sent = resolveSignals(given, env);
-  checkProtocol(settings.get('otlpProtocol'), sent, env);
+  checkTransports(given, sent, env);
   checkSpool(settings.get('spool'), sent);
   const format = given.format ?? (sent.logs || sent.metrics || sent.endpoint ? 'none' : 'text');
   return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics });
@@ -92,17 +91,15 @@ function checkSpool(setting: Setting | undefined, { logs }: Signals): void {
     throw new UsageError(`${setting.source} expects records that are sent: add --otlp-endpoint URL`);
 }
 
-function checkProtocol(setting: Setting | undefined, sent: Signals, env: Environment): void {
-  if (sent.logs) checkBuilt(setting ?? readProtocol(env, 'LOGS'));
-  if (sent.metrics) checkBuilt(setting ?? readProtocol(env, 'METRICS'));
-  checkBuilt(setting);
-}
-
-function checkBuilt(setting: Setting | undefined): void {
-  if (!setting || setting.text === 'grpc') return;
-  const known = notBuiltProtocols.includes(setting.text);
-  const what = known ? `${setting.text} is not built yet` : `${quote(setting.text)} is not a protocol`;
-  throw new UsageError(`${setting.source}: ${what}; use grpc, usually port 4317`);
+/** The endpoint, the protocol and what else OTEL_* says of each signal that is sent. */
+function checkTransports(given: Given, sent: Signals, env: Environment): void {
+  const { otlpEndpoint: endpoint, otlpProtocol: protocol } = given;
+  for (const signal of [...(sent.logs ? ['LOGS' as const] : []), ...(sent.metrics ? ['METRICS' as const] : [])])
+    try {
+      readSettings({ endpoint, protocol, headers: given.otlpHeader }, signal, env);
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
 }
 
 function freeze<T extends object>(value: T): T {

@@ -113,6 +113,26 @@ test.serial('the Collector has the same records as stdout, one resource for each
   });
 });
 
+for (const protocol of ['http/protobuf', 'http/json'])
+  test.serial(`over ${protocol}, compressed, the Collector has the records and the metrics, too`, async (t) => {
+    const collector = await collectorFor(t);
+    await withNamespace(async (namespace) => {
+      const to = ['--otlp-endpoint', `http://127.0.0.1:${collector.httpPort}`, '--otlp-protocol', protocol];
+      const agent = await agentFor(t, namespace, ['--format', 'json', '--otlp-compression', 'gzip', ...to]);
+      const { wanted, clientName } = await exchange(t, namespace, { connections: 211 });
+      await agent.waitForEnds(namespace, wanted.length);
+      const ended = await agent.stop();
+      t.is(ended.code, 0);
+      await collector.stop();
+      const printed = ends(within(namespace, ended.records));
+      const delivered = within(namespace, readLogs(collector.logsFile).map(asJson));
+      t.deepEqual(sorted(delivered).map(comparable), sorted(printed).map(comparable));
+      const points = readMetrics(collector.metricsFile);
+      t.is(total(points, 'sockflow.connection.closed', clientName), 211);
+      t.is(total(points, 'sockflow.connection.duration', clientName), 211);
+    });
+  });
+
 /** The last value of each series of a service; they are cumulative. */
 function lastPoints(points: readonly DataPoint[], name: string, service: string): DataPoint[] {
   const ofService = points.filter((point) => point.name === name && point.attributes['service.name'] === service);

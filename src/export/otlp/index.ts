@@ -11,7 +11,7 @@ import { createRecordAttributes } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, LOGS_EXPORTER, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
 import { createOtlpMetricsExporter } from './metrics.ts';
-import type { OtlpOptions } from './transport.ts';
+import type { OtlpOptions } from './settings.ts';
 
 /** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
 export function createOtlpExporters(context: ExporterContext): Exporter[] {
@@ -25,6 +25,7 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
 function toOtlpOptions(options: Options): OtlpOptions {
   return {
     endpoint: options.otlpEndpoint,
+    protocol: options.otlpProtocol,
     headers: options.otlpHeader,
     timeoutMs: options.otlpTimeout,
     compression: options.otlpCompression,

@@ -4,7 +4,8 @@ import type { ConnectionRecord, Exporter } from '../../model.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { LogWriter, type LogWriterOptions } from './log-writer.ts';
-import { createTransport, type OtlpOptions } from './transport.ts';
+import { type OtlpOptions, readSettings } from './settings.ts';
+import { createTransport } from './transport.ts';
 
 export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, DeliveryLimits {
   /** Bytes at which a batch is cut. Default 512 KiB; never above 3.75 MiB, since servers refuse more than 4. */
@@ -28,16 +29,16 @@ const LEAST_STUCK = 60_000;
 
 /** Throws an Error of one line when the options are no good; an absent server is no error. */
 export function createOtlpLogsExporter(options: OtlpLogsOptions, ledger: Ledger, say: Say): OtlpLogsExporter {
-  const transport = createTransport(options, 'LOGS');
+  const title = 'OTLP logs';
+  const transport = createTransport(options, 'LOGS', (message) => say(`${title}: ${message}`));
   const limits = { ...options, stuckMs: options.stuckMs ?? Math.max(LEAST_STUCK, 2 * readTimeout(options)) };
   const { spool } = options;
-  const delivery = new Delivery({ name: LOGS_EXPORTER, title: 'OTLP logs', transport, ledger, say, limits, spool });
+  const delivery = new Delivery({ name: LOGS_EXPORTER, title, transport, ledger, say, limits, spool });
   return new OtlpLogs(options, ledger, delivery);
 }
 
-function readTimeout({ timeoutMs }: OtlpOptions): number {
-  const { OTEL_EXPORTER_OTLP_LOGS_TIMEOUT, OTEL_EXPORTER_OTLP_TIMEOUT } = process.env;
-  return timeoutMs ?? (Number(OTEL_EXPORTER_OTLP_LOGS_TIMEOUT || OTEL_EXPORTER_OTLP_TIMEOUT) || 0);
+function readTimeout(options: OtlpOptions): number {
+  return readSettings(options, 'LOGS').timeoutMs;
 }
 
 class OtlpLogs implements OtlpLogsExporter {

@@ -1,41 +1,49 @@
-/** Metrics to an OTLP server: aggregated by us, collected and sent by the SDK's reader and exporter. */
+/** Metrics to an OTLP server: aggregated by us, collected by the SDK's reader, delivered like everything else. */
 import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
-  type InstrumentType,
   MeterProvider,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
+import { Ledger } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
 import { schemaUrl, scopeName } from '../semconv.ts';
 import { type AgentBooks, observeAgent } from './agent-metrics.ts';
 import { ConnectionMetrics, type ConnectionMetricsOptions } from './connection-metrics.ts';
-import type { Say } from './delivery.ts';
-import { classify } from './grpc-status.ts';
+import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
+import { encodeMetrics } from './metric-requests.ts';
 import { createMetricProducer } from './producer.ts';
 import { type CommonResource, readCommon } from './resource.ts';
-import { createConfiguration, describeEndpoint, type OtlpOptions } from './transport.ts';
+import { readTemporality } from './temporality.ts';
+import { createTransport, type OtlpOptions } from './transport.ts';
 
-export interface OtlpMetricsOptions extends OtlpOptions, CommonResource, ConnectionMetricsOptions, AgentBooks {
-  /** Time between two collections. Default: OTEL_METRIC_EXPORT_INTERVAL, else 60,000. */
+export interface OtlpMetricsOptions
+  extends OtlpOptions,
+    CommonResource,
+    ConnectionMetricsOptions,
+    AgentBooks,
+    DeliveryLimits {
+  /** Time between two collections. Default 60,000. */
   readonly intervalMs?: number | undefined;
 }
 
 export const METRICS_EXPORTER = 'otlp-metrics';
+const MEBIBYTE = 1024 * 1024;
 const LONGEST_EXPORT = 30_000;
 
 /** Throws an Error of one line when the options are no good; an absent server is no error. */
 export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say): Exporter {
-  const exporter = new SpeakingExporter(
-    new OTLPMetricExporter(createConfiguration(options, 'METRICS')),
-    describeEndpoint(options, 'METRICS'),
-    say,
-  );
+  const title = 'OTLP metrics';
+  const transport = createTransport(options, 'METRICS', (message) => say(`${title}: ${message}`));
+  // Points are no records, so they have books of their own.
+  const ledger = new Ledger();
+  const limits = { ...options, queueBytes: options.queueBytes ?? 16 * MEBIBYTE };
+  const delivery = new Delivery({ name: METRICS_EXPORTER, title, transport, ledger, say, limits });
   const metrics = new ConnectionMetrics(options);
-  const provider = createProvider(options, metrics, exporter);
+  const deliveries = new Map([...(options.deliveries ?? []), [METRICS_EXPORTER, delivery] as const]);
+  const provider = createProvider({ ...options, deliveries }, metrics, new DeliveringExporter(delivery));
   let closed: Promise<void> | undefined;
   return {
     name: METRICS_EXPORTER,
@@ -43,13 +51,13 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
       for (const record of records) metrics.add(record);
     },
     shutdown(deadline) {
-      closed ??= shutdown(provider, deadline);
+      closed ??= shutdown(provider, delivery, deadline);
       return closed;
     },
   };
 }
 
-function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics, exporter: SpeakingExporter) {
+function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics, exporter: DeliveringExporter) {
   const resource = resourceFromAttributes(
     { 'service.name': scopeName, ...(readCommon(options) as Record<string, string>) },
     { schemaUrl },
@@ -62,7 +70,7 @@ function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics,
     selectTemporality: (type) => exporter.selectAggregationTemporality(type),
     ...(options.now && { now: options.now }),
   });
-  const interval = options.intervalMs ?? readInterval();
+  const interval = options.intervalMs ?? 60_000;
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis: interval,
@@ -74,69 +82,36 @@ function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics,
   return provider;
 }
 
-/** The SDK leaves this variable to us. */
-function readInterval(): number {
-  const interval = Number(process.env.OTEL_METRIC_EXPORT_INTERVAL || 60_000);
-  return interval > 0 && Number.isFinite(interval) ? interval : 60_000;
-}
-
-/** Collects and sends once more; gives up at the deadline. */
-async function shutdown(provider: MeterProvider, deadline: number): Promise<void> {
+/** Collects once more and sends what waits; gives up at the deadline. */
+async function shutdown(provider: MeterProvider, delivery: Delivery, deadline: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
-  const flushed = provider.shutdown().catch(() => undefined);
-  await Promise.race([flushed, promise]);
+  await Promise.race([provider.shutdown().catch(() => undefined), promise]);
   clearTimeout(timer);
+  await delivery.shutdown(deadline);
 }
 
-/**
- * Says on the agent's log what the SDK would keep to itself: each reason once, until it is over. The reader is told that
- * all is well, since it could only throw: with cumulative series the next collection holds what this one did.
- */
-class SpeakingExporter implements PushMetricExporter {
-  readonly #inner: OTLPMetricExporter;
-  readonly #endpoint: string;
-  readonly #say: Say;
-  readonly #said = new Set<string>();
+/** Takes each collection over at once: what becomes of it is the delivery's. */
+class DeliveringExporter implements PushMetricExporter {
+  readonly #delivery: Delivery;
+  readonly selectAggregationTemporality = readTemporality();
 
-  constructor(inner: OTLPMetricExporter, endpoint: string, say: Say) {
-    this.#inner = inner;
-    this.#endpoint = endpoint;
-    this.#say = say;
+  constructor(delivery: Delivery) {
+    this.#delivery = delivery;
   }
 
   export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
-    this.#inner.export(metrics, ({ code, error }) => {
-      if (code === ExportResultCode.SUCCESS) this.#onSuccess();
-      else this.#onFailure(classify(error).message);
-      done({ code: ExportResultCode.SUCCESS });
-    });
+    void this.#push(metrics).then(
+      () => done({ code: ExportResultCode.SUCCESS }),
+      (error: Error) => done({ code: ExportResultCode.FAILED, error }),
+    );
   }
 
-  #onSuccess(): void {
-    if (this.#said.size > 0) this.#say(`OTLP metrics: ${this.#endpoint} takes metrics again`);
-    this.#said.clear();
+  async #push(metrics: ResourceMetrics): Promise<void> {
+    for await (const batch of encodeMetrics(metrics)) this.#delivery.push(batch);
   }
 
-  #onFailure(message: string): void {
-    if (this.#said.has(message) || this.#said.size >= 100) return;
-    this.#said.add(message);
-    this.#say(`OTLP metrics: ${this.#endpoint}: not delivered: ${message}`);
-  }
+  async forceFlush(): Promise<void> {}
 
-  selectAggregationTemporality(type: InstrumentType) {
-    return this.#inner.selectAggregationTemporality(type);
-  }
-
-  selectAggregation(type: InstrumentType) {
-    return this.#inner.selectAggregation(type);
-  }
-
-  forceFlush(): Promise<void> {
-    return this.#inner.forceFlush();
-  }
-
-  shutdown(): Promise<void> {
-    return this.#inner.shutdown();
-  }
+  async shutdown(): Promise<void> {}
 }

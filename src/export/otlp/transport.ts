@@ -1,120 +1,10 @@
-/**
- * How OTLP leaves this host: the SDK's own gRPC transport and configuration, so that every OTEL_EXPORTER_OTLP_* of the
- * specification holds, with what the user gave as flags on top.
- */
-import { readFileSync } from 'node:fs';
-import type { CompressionAlgorithm, IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base';
-import {
-  convertLegacyOtlpGrpcOptions,
-  createEmptyMetadata,
-  createInsecureCredentials,
-  createOtlpGrpcExportDelegate,
-  createSslCredentials,
-  type OTLPGRPCExporterConfigNode,
-} from '@opentelemetry/otlp-grpc-exporter-base';
-import { type IExportLogsServiceResponse, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { classify } from './grpc-status.ts';
+/** How OTLP leaves this host: one way for each protocol, behind one interface. */
+import type { Say } from './delivery.ts';
+import { createGrpcTransport } from './grpc-transport.ts';
+import { createHttpTransport } from './http-transport.ts';
+import { type OtlpOptions, readSettings, type Signal } from './settings.ts';
 
-/** Given by the user; what is absent comes from OTEL_EXPORTER_OTLP_*, then from the specification. */
-export interface OtlpOptions {
-  /** http://HOST:PORT (plain), https://HOST:PORT (TLS) or unix:///PATH. */
-  readonly endpoint?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly compression?: 'gzip' | 'none' | undefined;
-  /** Paths of PEM files. */
-  readonly certificate?: string | undefined;
-  readonly clientCertificate?: string | undefined;
-  readonly clientKey?: string | undefined;
-}
-
-export type Signal = 'LOGS' | 'METRICS';
-
-const LOGS_METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
-
-/** Throws an Error of one line that names the option, what was expected and what came. */
-export function validateEndpoint(endpoint: string, option = '--otlp-endpoint'): void {
-  const url = URL.parse(endpoint);
-  const valid = url && (url.protocol === 'unix:' ? url.pathname.length > 1 : isWebUrl(url));
-  if (!valid)
-    throw new Error(`${option} expects http://HOST:PORT, https://HOST:PORT or unix:///PATH, not "${endpoint}"`);
-}
-
-function isWebUrl(url: URL): boolean {
-  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '';
-}
-
-/** Where a signal goes, for messages. */
-export function describeEndpoint(options: OtlpOptions, signal: Signal): string {
-  return readEndpoint(options, signal) ?? 'http://localhost:4317';
-}
-
-function readEndpoint(options: OtlpOptions, signal: Signal): string | undefined {
-  return options.endpoint ?? readVariable(signal, 'ENDPOINT');
-}
-
-function readVariable(signal: Signal, name: string): string | undefined {
-  const { env } = process;
-  return env[`OTEL_EXPORTER_OTLP_${signal}_${name}`]?.trim() || env[`OTEL_EXPORTER_OTLP_${name}`]?.trim() || undefined;
-}
-
-/** The options of an SDK exporter. Throws an Error of one line when the endpoint, a header or a file is no good. */
-export function createConfiguration(options: OtlpOptions, signal: Signal): OTLPGRPCExporterConfigNode {
-  const { endpoint, timeoutMs, compression, headers } = options;
-  if (endpoint !== undefined) validateEndpoint(endpoint);
-  const credentials = createCredentials(options, signal);
-  return {
-    ...(endpoint !== undefined && { url: withPort(endpoint) }),
-    ...(timeoutMs !== undefined && { timeoutMillis: timeoutMs }),
-    ...(compression !== undefined && { compression: compression as CompressionAlgorithm }),
-    ...(headers && { metadata: createMetadata(headers) }),
-    ...(credentials && { credentials }),
-  };
-}
-
-/** Without a port gRPC would take 443, which is only right with TLS. */
-function withPort(endpoint: string): string {
-  return /^http:\/\/(\[[^\]]*\]|[^:/[]+)\/?$/i.test(endpoint) ? `${endpoint.replace(/\/$/, '')}:4317` : endpoint;
-}
-
-function createMetadata(headers: Readonly<Record<string, string>>) {
-  const metadata = createEmptyMetadata();
-  for (const [key, value] of Object.entries(headers)) {
-    try {
-      metadata.set(key, value);
-    } catch {
-      // The value may be a secret.
-      throw new Error(`--otlp-header expects a name and a value of plain ASCII, not what was given for "${key}"`);
-    }
-  }
-  return metadata;
-}
-
-/** Undefined where the SDK's own choice is right: that is when no file was given and the endpoint has a scheme. */
-function createCredentials(options: OtlpOptions, signal: Signal) {
-  const endpoint = readEndpoint(options, signal);
-  // A socket in the file system needs no TLS; the SDK would want it, as for everything that isn't http.
-  if (endpoint?.startsWith('unix:')) return createInsecureCredentials();
-  const { certificate, clientCertificate, clientKey } = options;
-  if (certificate === undefined && clientCertificate === undefined && clientKey === undefined) return undefined;
-  if (endpoint === undefined || endpoint.startsWith('http:')) return undefined;
-  return createSslCredentials(
-    readPem(certificate, '--otlp-certificate', signal, 'CERTIFICATE'),
-    readPem(clientKey, '--otlp-client-key', signal, 'CLIENT_KEY'),
-    readPem(clientCertificate, '--otlp-client-certificate', signal, 'CLIENT_CERTIFICATE'),
-  );
-}
-
-function readPem(path: string | undefined, option: string, signal: Signal, variable: string): Buffer | undefined {
-  const file = path ?? readVariable(signal, variable);
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'error';
-    throw new Error(`${option} expects a PEM file that can be read, not "${file}" (${code})`, { cause });
-  }
-}
+export type { OtlpOptions, Signal } from './settings.ts';
 
 /** The server took the request. */
 export interface Accepted {
@@ -156,68 +46,11 @@ export interface Transport {
   close(): void;
 }
 
-/** Throws an Error of one line when the endpoint, a header or a file is no good; an absent server is no error. */
-export function createTransport(options: OtlpOptions, signal: Signal): Transport {
-  const configuration = createConfiguration(options, signal);
-  let channel = createLogsChannel(configuration);
-  return {
-    endpoint: describeEndpoint(options, signal),
-    send: (request) => channel.send(request),
-    renew() {
-      channel.close();
-      channel = createLogsChannel(configuration);
-    },
-    close: () => channel.close(),
-  };
-}
-
-interface Channel {
-  send(request: Uint8Array<ArrayBuffer>): Promise<Outcome>;
-  close(): void;
-}
-
-/** The SDK's own limit of requests is left at 30, since it counts one until shortly after its end, and what comes beyond fails. */
-function createLogsChannel(configuration: OTLPGRPCExporterConfigNode): Channel {
-  let response: IExportLogsServiceResponse | undefined;
-  const delegate = createDelegate(configuration, (latest) => {
-    response = latest;
-  });
-  return {
-    send: (request) =>
-      new Promise((resolve) => {
-        delegate.export(request, ({ code, error }) => {
-          // The SDK reads a response and reports it in the same step, so it is this request's.
-          const { rejectedLogRecords = 0, errorMessage = '' } = response?.partialSuccess ?? {};
-          response = undefined;
-          if (code === 0) resolve({ status: 'accepted', rejected: Number(rejectedLogRecords), message: errorMessage });
-          else resolve(classify(error));
-        });
-      }),
-    close: () => void delegate.shutdown().catch(() => undefined),
-  };
-}
-
-function createDelegate(
-  configuration: OTLPGRPCExporterConfigNode,
-  onResponse: (response: IExportLogsServiceResponse) => void,
-): IOtlpExportDelegate<Uint8Array<ArrayBuffer>> {
-  const serializer = {
-    // The transport does Buffer.from(request), which copies an array but only wraps its memory. Each megabyte that is not
-    // allocated counts twice: memory outside of the heap is what makes the collector of garbage run.
-    serializeRequest: (request: Uint8Array<ArrayBuffer>) => request.buffer as unknown as Uint8Array,
-    deserializeResponse(data: Uint8Array) {
-      const response = ProtobufLogsSerializer.deserializeResponse(data);
-      onResponse(response);
-      return response;
-    },
-  };
-  return createOtlpGrpcExportDelegate(
-    convertLegacyOtlpGrpcOptions(configuration, 'LOGS'),
-    serializer,
-    'otlp_grpc_log_exporter',
-    { name: 'log', countItems: () => 1 },
-    undefined,
-    'LogsExportService',
-    LOGS_METHOD,
-  );
+/**
+ * Throws an Error of one line when the endpoint, a header or a file is no good; an absent server is no error. `say`
+ * hears of certificates that changed and can't be used.
+ */
+export function createTransport(options: OtlpOptions, signal: Signal, say: Say = () => undefined): Transport {
+  const settings = readSettings(options, signal);
+  return settings.protocol === 'grpc' ? createGrpcTransport(settings, say) : createHttpTransport(settings, say);
 }

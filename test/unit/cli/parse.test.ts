@@ -158,9 +158,8 @@ for (const pair of ['corp', '10.0.0.0/8', '10.0.0.0/8=', '10.0.0.0/33=x', '10/8=
   );
 test(refuses, '--geoip=', '--geoip expects the name of a file; none came');
 test(refuses, '--otlp-endpoint localhost:4317', /^--otlp-endpoint expects a URL such as .*, not "localhost:4317"$/);
-test(refuses, '--otlp-endpoint http://c:4318/v1/logs', /without a path/);
+test(refuses, '--otlp-endpoint http://c:4318/v1/logs', /without a path for grpc/);
 test(refuses, '--otlp-endpoint http://c:99999', /^--otlp-endpoint expects a URL/);
-test(refuses, '--otlp-protocol http/protobuf', /^--otlp-protocol: http\/protobuf is not built yet; use grpc/);
 test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
@@ -175,9 +174,14 @@ test(refuses, '', 'SOCKFLOW_FILTER is not built yet', { SOCKFLOW_FILTER: 'failed
 test(refuses, '--spool /x', '--spool expects records that are sent: add --otlp-endpoint URL');
 test(refuses, '--spool /x --no-logs --otlp-endpoint http://c:4317', /^--spool expects records that are sent/);
 test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects a URL/, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://:x' });
-test(refuses, '', /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: http\/json is not built yet/, {
+test(refuses, '', /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL expects one of grpc, http\/protobuf, http\/json, not "smoke"$/, {
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317',
-  OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json',
+  OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'smoke',
+});
+
+test('over HTTP an endpoint may have a path, and any protocol a socket', (t) => {
+  t.like(parse('--otlp-endpoint http://c:4318/base --otlp-protocol http/json'), { otlpProtocol: 'http/json' });
+  t.like(parse('--otlp-endpoint unix:///run/otlp.sock'), { otlpEndpoint: 'unix:///run/otlp.sock', logs: true });
 });
 
 test('a message stays one clean line whatever was typed', (t) => {
