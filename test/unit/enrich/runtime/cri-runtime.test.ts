@@ -1,0 +1,151 @@
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import test, { type ExecutionContext } from 'ava';
+import { type CriRuntimeOptions, createCriRuntime } from '../../../../src/enrich/runtime/cri-runtime.ts';
+import { findCriSockets } from '../../../../src/enrich/runtime/cri-sockets.ts';
+import type { Found } from '../../../../src/enrich/runtime/runtime.ts';
+import { type RuntimeScript, startRuntimeServer } from '../../../support/runtime-server.ts';
+import { temporaryDirectory } from '../../../support/temporary.ts';
+
+const ID = 'a'.repeat(64);
+const cri: RuntimeScript = {
+  Version: () => ({ runtime_name: 'containerd', runtime_version: '2' }),
+  ListContainers: ({ filter }) => ({
+    containers:
+      (filter as { id: string }).id === ID
+        ? [{ id: ID, pod_sandbox_id: 'p', metadata: { name: 'web' }, labels: { team: 'blue', other: 'x' } }]
+        : [],
+  }),
+  ContainerStatus: () => ({ status: { image: { image: 'registry:5000/web:1.2' } } }),
+  PodSandboxStatus: () => ({ status: { metadata: { name: 'web-0', uid: 'u', namespace: 'shop' } } }),
+};
+const kubelets = {
+  'io.kubernetes.container.name': 'init',
+  'io.kubernetes.pod.name': 'web-0',
+  'io.kubernetes.pod.uid': 'u',
+  'io.kubernetes.pod.namespace': 'shop',
+};
+const stored: Readonly<Record<string, Readonly<Record<string, object>>>> = {
+  default: {
+    plain: { id: 'plain', image: 'docker.io/library/busybox:1.36' },
+    named: { id: 'named', labels: { 'nerdctl/name': 'nice' } },
+  },
+  'k8s.io': {
+    sandbox: { id: 'sandbox', labels: { ...kubelets, 'io.cri-containerd.kind': 'sandbox' } },
+    init: { id: 'init', labels: { ...kubelets, 'io.cri-containerd.kind': 'container' } },
+  },
+};
+const own: RuntimeScript = {
+  Namespaces: () => ({ namespaces: Object.keys(stored).map((name) => ({ name })) }),
+  Get: ({ id }, metadata) => {
+    const container = stored[String(metadata.get('containerd-namespace')[0])]?.[String(id)];
+    return container ? { container } : { code: status.NOT_FOUND };
+  },
+  List: (_, metadata) => ({ containers: Object.values(stored[String(metadata.get('containerd-namespace')[0])] ?? {}) }),
+};
+
+async function start(t: ExecutionContext, script: RuntimeScript, options: Partial<CriRuntimeOptions> = {}) {
+  const socket = join(temporaryDirectory(t), 'runtime.sock');
+  const server = await startRuntimeServer(socket, script);
+  t.teardown(() => server.stop());
+  const end = new AbortController();
+  t.teardown(() => end.abort());
+  const runtime = createCriRuntime({ name: 'containerd', socket, labels: ['team'], ...options });
+  return { runtime, server, find: (id: string) => runtime.find(id, end.signal), end };
+}
+
+test('a container of a pod is named by the runtime interface, with the labels that were asked for', async (t) => {
+  const { find } = await start(t, { ...cri, ...own });
+  t.deepEqual(await find(ID), {
+    container: {
+      runtime: 'containerd',
+      name: 'web',
+      imageName: 'registry:5000/web',
+      imageTags: ['1.2'],
+      labels: { team: 'blue' },
+      podContainerName: 'web',
+    },
+    pod: { uid: 'u', name: 'web-0', namespace: 'shop' },
+  });
+});
+
+test("what the runtime interface doesn't know is asked of containerd itself", async (t) => {
+  const { find } = await start(t, { ...cri, ...own });
+  const plain = await find('plain');
+  t.like(plain?.container, { name: 'plain', imageName: 'docker.io/library/busybox', imageTags: ['1.36'] });
+  t.is(plain?.pod, undefined);
+  t.is((await find('named'))?.container.name, 'nice');
+  t.is(await find('nobody'), undefined);
+  t.is(await find('sandbox'), undefined, 'it only holds the namespaces of a pod');
+});
+
+test('where the runtime interface is turned off, the labels of the kubelet name the pod', async (t) => {
+  const { find } = await start(t, own);
+  t.like(await find('init'), {
+    container: { name: 'init', podContainerName: 'init' },
+    pod: { uid: 'u', name: 'web-0', namespace: 'shop' },
+  });
+});
+
+test('a runtime that has neither interface has no container', async (t) => {
+  const { find } = await start(t, {});
+  t.is(await find(ID), undefined);
+});
+
+test('CRI-O is not asked for the interface of containerd', async (t) => {
+  const { find, server } = await start(t, { ...cri, ...own }, { name: 'cri-o' });
+  t.is((await find(ID))?.container.runtime, 'cri-o');
+  t.is(await find('plain'), undefined);
+  t.false(server.calls.includes('Get'));
+});
+
+test('containerd tells of those that are there and those that come, each with its name', async (t) => {
+  const { runtime, server, end } = await start(t, { ...cri, ...own });
+  const found = new Map<string, Found>();
+  const connected = Promise.withResolvers<void>();
+  const all = Promise.withResolvers<void>();
+  const watched = runtime.watch(
+    {
+      onConnected: connected.resolve,
+      onFound(id, what) {
+        found.set(id, what);
+        if (found.has(ID) && found.get('plain') !== first) all.resolve();
+      },
+    },
+    end.signal,
+  );
+  let first: Found | undefined;
+  await connected.promise;
+  t.deepEqual([...found.keys()], ['plain', 'named']);
+  first = found.get('plain');
+  server.publish({ namespace: 'default', topic: '/containers/create', id: 'plain' });
+  server.publish({ namespace: 'k8s.io', topic: '/containers/create', id: ID });
+  server.publish({ namespace: 'k8s.io', topic: '/tasks/start', id: ID });
+  server.publish({ namespace: 'default', topic: '/containers/create', id: 'gone' });
+  await all.promise;
+  t.is(found.get(ID)?.pod?.name, 'web-0');
+  t.false(found.has('gone'));
+  end.abort();
+  await t.notThrowsAsync(watched);
+});
+
+test('a watch ends with an error when the runtime does', async (t) => {
+  for (const name of ['containerd', 'cri-o'] as const) {
+    const { runtime, server, end } = await start(t, { ...cri, ...own }, { name, interval: 10 });
+    const connected = Promise.withResolvers<void>();
+    const watched = runtime.watch({ onConnected: connected.resolve, onFound: () => undefined }, end.signal);
+    await connected.promise;
+    server.stop();
+    await t.throwsAsync(watched, undefined, name);
+  }
+});
+
+test('the usual places are looked at below the root of the host, or only what the user names', (t) => {
+  const sockets = findCriSockets([], '/host');
+  t.true(sockets.every(({ socket }) => socket.startsWith('/host/')));
+  t.deepEqual([...new Set(sockets.map(({ name }) => name))], ['containerd', 'cri-o', 'docker']);
+  t.deepEqual(findCriSockets(['/run/my/crio.sock', '/x/any.sock'], '/host'), [
+    { socket: '/run/my/crio.sock', name: 'cri-o' },
+    { socket: '/x/any.sock', name: 'containerd' },
+  ]);
+});
