@@ -135,13 +135,19 @@ export function makeVariedRecords(): ConnectionRecord[] {
   ];
   return Array.from({ length: 200 }, (_, number) =>
     makeRecord(number, { process: processes[number % 9], ...oddities[number % oddities.length] }),
-  ).map((record, number) => ({ ...record, event: events[number % 6] as EventName }));
+  ).map((record, number) => ({ ...record, event: eventOf(number) }));
+}
+
+/** Each oddity meets each event, however many there are. */
+function eventOf(number: number): EventName {
+  return events[(number + Math.floor(number / oddities.length)) % events.length] as EventName;
 }
 
 const ipv6 = { networkType: 'ipv6', localAddress: '2001:db8::17', peerAddress: 'fe80::1ff:fe23:4567:890a' } as const;
 
 const oddities: readonly Partial<ConnectionRecord>[] = [
   {},
+  { end: { error: 0, established: true, bound: true, attempt: false, late: true } },
   { ...ipv6, role: 'server', handshakeDuration: undefined },
   { interfaceName: 'eth0', errorType: 'connection_refused', closeReason: 'refused', smoothedRtt: undefined },
   { errorType: 'connection_reset', closeReason: 'reset_remote' },

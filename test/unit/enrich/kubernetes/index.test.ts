@@ -9,6 +9,10 @@ import { createLog } from '../../../../src/log.ts';
 import { type KubeHandler, list, pod, refuse, startKubeServer, watch } from '../../../support/kube-server.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
 
+/** Deadlines alone keep no process alive. */
+const alive = setInterval(() => {}, 1000);
+test.after.always(() => clearInterval(alive));
+
 interface Started {
   readonly kubernetes: NonNullable<ReturnType<typeof createKubernetes>>;
   readonly ledger: Ledger;

@@ -7,6 +7,10 @@ import type { Found, Runtime, RuntimeEvents } from '../../../../src/enrich/runti
 import { Ledger } from '../../../../src/ledger.ts';
 import type { Container } from '../../../../src/model.ts';
 
+/** Deadlines alone keep no process alive. */
+const alive = setInterval(() => {}, 1000);
+test.after.always(() => clearInterval(alive));
+
 const web: Found = { container: { runtime: 'docker', name: 'web' } };
 
 /** A runtime whose answers and events the test gives. */
