@@ -6,10 +6,10 @@ import { release } from 'node:os';
 import { type Capture, lookupName, resetReasons, startCapture } from './capture/capture.ts';
 import { createDecoder } from './capture/decode.ts';
 import { checkHost } from './capture/host.ts';
-import { describeFromProc } from './capture/proc.ts';
+import { describeFromProc, procOf } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
-import { createContainerEnricher } from './enrich/container.ts';
+import { createContainers } from './enrich/containers.ts';
 import { createEnrichment } from './enrich/index.ts';
 import { createPlaces } from './enrich/place.ts';
 import { createUserEnricher } from './enrich/user.ts';
@@ -17,7 +17,7 @@ import { readOwnNetworkNamespace } from './export/host.ts';
 import { createExporters } from './export/index.ts';
 import type { KernelCounts, Ledger } from './ledger.ts';
 import type { Log } from './log.ts';
-import type { Exporter } from './model.ts';
+import type { ConnectionRecord, Exporter } from './model.ts';
 import { createSelection } from './select.ts';
 
 export interface Pipeline {
@@ -51,10 +51,14 @@ export async function startPipeline(
     kernelCounts: () => capture.counts(),
     onOutputLost: callbacks.onOutputLost,
   });
+  const exportAll = (records: readonly ConnectionRecord[]): void => {
+    for (const exporter of exporters) exporter.export(records);
+  };
+  const containers = createContainers({ options, ledger, log, emit: exportAll });
   const decoder = createDecoder({
     ledger,
-    onProcess: createEnrichment([createUserEnricher(lookupName), createContainerEnricher()], ledger),
-    describe: describeFromProc,
+    onProcess: createEnrichment([createUserEnricher(lookupName, options.hostRoot), containers.enricher], ledger),
+    describe: (pid, serial) => describeFromProc(pid, serial, procOf(options.hostRoot)),
     resetReasons: selection.wantsReset ? resetReasons() : [],
   });
   const enrichPlace = createPlaces({
@@ -70,7 +74,7 @@ export async function startPipeline(
       correlateOutcome(record);
       enrichPlace(record);
     }
-    for (const exporter of exporters) exporter.export(records);
+    exportAll(containers.pass(records));
   };
 
   const capture = startCapture(
@@ -107,6 +111,7 @@ export async function startPipeline(
   async function stop(deadline: number): Promise<void> {
     clearInterval(snapshots);
     await capture.stop();
+    containers.close();
     await Promise.all(exporters.map((exporter) => exporter.shutdown(deadline)));
   }
 }

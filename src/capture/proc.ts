@@ -2,10 +2,17 @@
  * The second way to know a process: /proc, for a description that the ring had no room for or that was forgotten. Only
  * what still lives can be read, and a pid may have been reused: so this is never the first way.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Process } from '../model.ts';
 
 const ticksPerSecond = 100n; // USER_HZ, the same on every architecture that Node runs on
+
+/** The host's: below `hostRoot` if it is mounted there, else the one that everybody has. */
+export function procOf(hostRoot: string): string {
+  const proc = join(hostRoot, 'proc');
+  return existsSync(join(proc, 'self')) ? proc : '/proc';
+}
 
 /** `root`: where the host's proc file system is mounted. Undefined when the process is gone. */
 export function describeFromProc(pid: number, serial: number, root = '/proc'): Process | undefined {

@@ -37,6 +37,7 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
     ...formatDropped(counts.dropped),
     ...(counts.late ? [`late ends ${counts.late}`] : []),
     ...(counts.folded > 0 ? [`folded ${counts.folded} datagrams`] : []),
+    ...(ledger.late > 0 ? [`${ledger.late} without their container's name`] : []),
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];
   return parts.join(', ');

@@ -106,6 +106,26 @@ export const directory: Kind<string> = {
   parse: (text) => text || undefined,
 };
 
+export const root: Kind<string> = {
+  type: 'value',
+  placeholder: 'DIR',
+  expects: 'the absolute name of a directory, such as /host',
+  parse: (text) => (text.startsWith('/') ? text : undefined),
+};
+
+/** A key is part of the name of an attribute, so it has a length. */
+const LABEL = /^[\w./-]{1,60}$/;
+
+export const labels: Kind<readonly string[]> = {
+  type: 'value',
+  placeholder: 'LIST',
+  expects: 'keys of labels such as tier,org.example.team, of at most 60 letters, digits and . _ - /',
+  parse: (text) => {
+    const keys = text === '' ? [] : text.split(',').map((key) => key.trim());
+    return keys.every((key) => LABEL.test(key)) ? [...new Set(keys)] : undefined;
+  },
+};
+
 export const files: Kind<readonly string[]> = {
   type: 'repeated',
   placeholder: 'FILE',

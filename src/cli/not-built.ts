@@ -1,8 +1,6 @@
 /** Names of the contract that aren't built: refused by name, so that nobody thinks that they work. */
 
 export const notBuiltOptions: readonly string[] = [
-  'docker',
-  'd',
   'zmq',
   'z',
   'traces',

@@ -12,12 +12,14 @@ import {
   headers,
   integer,
   type Kind,
+  labels,
   networkNames,
   networkNamespace,
   oneOf,
   otlpUrl,
   pairs,
   ringSize,
+  root,
   size,
   someOf,
 } from './kinds.ts';
@@ -83,6 +85,19 @@ export const table = {
     files,
     'Country, city and network (ASN) of public peers from this MaxMind file of yours; repeatable',
   ).default(''),
+
+  docker: define(names, flag, 'Names of containers, asked of their runtimes', {
+    aliases: ['d'],
+    negatable: true,
+  }).default('true'),
+  dockerSocket: define(
+    names,
+    files,
+    'Where Docker or Podman listens; repeatable. By default the usual places and DOCKER_HOST',
+  ).default(''),
+  containerLabels: define(names, labels, 'Labels of containers that are reported, by their keys').default(''),
+  containerWait: define(names, duration, "How long a record may wait for its container's name").default('2s'),
+  hostRoot: define(names, root, "Where the host's files are, when the agent is in a container itself").default('/'),
 
   format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')
     .optional,

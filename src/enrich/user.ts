@@ -4,6 +4,7 @@
  * waits for that, so the first records of such a user have the number only.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Process } from '../model.ts';
 import type { Enricher } from './enricher.ts';
 
@@ -13,10 +14,14 @@ type Lookup = (kind: Kind, id: number) => Promise<string | undefined>;
 const checkEveryMs = 1000;
 const files = { user: '/etc/passwd', group: '/etc/group' } as const;
 
-/** `lookup` asks the system's name service and never rejects. */
-export function createUserEnricher(lookup: Lookup): Enricher {
-  const user = createNames('user', lookup);
-  const group = createNames('group', lookup);
+/**
+ * `lookup` asks the system's name service and never rejects. `hostRoot`: where the host's files are; when that is not
+ * `/`, the name service around us is another machine's and is not asked.
+ */
+export function createUserEnricher(lookup: Lookup, hostRoot = '/'): Enricher {
+  const ask: Lookup = hostRoot === '/' ? lookup : async () => undefined;
+  const user = createNames('user', ask, join(hostRoot, files.user));
+  const group = createNames('group', ask, join(hostRoot, files.group));
   return {
     name: 'user',
     enrich(process) {

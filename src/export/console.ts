@@ -3,13 +3,13 @@ import type { Options } from '../cli/options.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Exporter } from '../model.ts';
 import type { Selection } from '../select.ts';
-import { readHost } from './host.ts';
+import { machineIdFile, readHost } from './host.ts';
 import { createJsonExporter } from './json.ts';
 import { createStdout } from './stdout.ts';
 import { createTextExporter, watchColumns } from './text.ts';
 
 export interface ConsoleOptions {
-  readonly options: Pick<Options, 'format' | 'verbose' | 'attribute'>;
+  readonly options: Pick<Options, 'format' | 'verbose' | 'attribute' | 'containerLabels' | 'hostRoot'>;
   readonly selection: Selection;
   readonly ledger: Ledger;
   readonly ownNetworkNamespace: number;
@@ -22,9 +22,11 @@ export function createConsoleExporter(given: ConsoleOptions): Exporter | undefin
   if (options.format === 'none') return undefined;
   const stdout = createStdout({ ledger, onLost: onOutputLost });
   if (options.format === 'json') {
-    const json = { host: readHost(), ownNetworkNamespace, attributes: options.attribute };
+    const host = readHost(machineIdFile(options.hostRoot));
+    const json = { host, ownNetworkNamespace, attributes: options.attribute, containerLabels: options.containerLabels };
     return createJsonExporter(stdout, selection.stdout, json);
   }
-  const text = { verbose: options.verbose, ownNetworkNamespace, env: process.env, columns: watchColumns() };
+  const { verbose, containerLabels } = options;
+  const text = { verbose, containerLabels, ownNetworkNamespace, env: process.env, columns: watchColumns() };
   return createTextExporter(stdout, selection.stdout, text);
 }

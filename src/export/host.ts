@@ -1,11 +1,17 @@
 /** The host that the agent runs on and the agent's own version, read once at start. */
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Host } from './semconv.ts';
 
 /** Never throws: what can't be read is undefined. */
 export function readHost(machineIdFile = '/etc/machine-id'): Host {
   return { id: readMachineId(machineIdFile), name: hostname(), agentVersion: readAgentVersion() };
+}
+
+/** `hostRoot`: where the host's file system is. */
+export function machineIdFile(hostRoot: string): string {
+  return join(hostRoot, 'etc/machine-id');
 }
 
 function readMachineId(file: string): string | undefined {

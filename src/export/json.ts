@@ -4,10 +4,10 @@ import {
   type Attribute,
   type AttributeValue,
   createRecordAttributes,
+  createResourceAttributes,
   eventName,
   type Host,
   hostAttributes,
-  resourceAttributes,
   severityNumber,
   unknownService,
 } from './semconv.ts';
@@ -20,6 +20,7 @@ export interface JsonOptions {
   readonly ownNetworkNamespace: number;
   /** Added to each resource; what the user says wins over what was seen. */
   readonly attributes: Readonly<Record<string, string>>;
+  readonly containerLabels?: readonly string[];
 }
 
 /** Writes the selected records to stdout as JSON lines. */
@@ -47,8 +48,9 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
 }
 
 /** The resource of a process is made once, and again when what others know of it, who are asked apart, has come. */
-function createResourceFormatter({ host, attributes }: JsonOptions): (process: Process | undefined) => string {
-  const common = { ...readAll(hostAttributes, host), ...attributes };
+function createResourceFormatter(options: JsonOptions): (process: Process | undefined) => string {
+  const common = { ...readAll(hostAttributes, options.host), ...options.attributes };
+  const resourceAttributes = createResourceAttributes(options.containerLabels);
   const unknown = JSON.stringify(wellFormed({ 'service.name': unknownService, ...common }));
   const cache = new WeakMap<Process, { state: readonly unknown[]; text: string }>();
   return (process) => {

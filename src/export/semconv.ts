@@ -110,7 +110,7 @@ const containerAttributes: readonly Attribute<Process>[] = [
     'string',
     'docker, podman, containerd, cri-o, lxc, systemd-nspawn or nomad',
     `${IN_CONTAINER}, as far as its cgroup or its runtime tells`,
-    ({ container }) => container?.details?.runtime ?? container?.runtime,
+    ({ container }) => container?.runtime ?? container?.details?.runtime,
   ),
   define('container.name', 'string', 'Name of the container', ANSWERED, ({ container }) =>
     filled(container?.details?.name),
@@ -227,6 +227,20 @@ export const resourceAttributes: readonly Attribute<Process>[] = [
     (process) => process.systemdUnit,
   ),
 ];
+
+/** Of a process, with the labels of its container that were asked for. */
+export function createResourceAttributes(containerLabels: readonly string[] = []): readonly Attribute<Process>[] {
+  const labels = containerLabels.map((key) =>
+    define(
+      `container.label.${key}`,
+      'string',
+      'Label of the container',
+      `with --container-labels, ${ANSWERED}`,
+      ({ container }: Process) => container?.details?.labels?.[key],
+    ),
+  );
+  return [...resourceAttributes, ...labels];
+}
 
 /** `service.name` of a process: on its resource, and as a metric attribute. */
 export function serviceName(process: Process | undefined): string {

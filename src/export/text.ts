@@ -9,6 +9,7 @@ import { formatHeader, formatLine } from './text/line.ts';
 
 export interface TextOptions {
   readonly verbose: boolean;
+  readonly containerLabels?: readonly string[];
   /** Inode number of the agent's own network namespace. */
   readonly ownNetworkNamespace: number;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,7 +36,7 @@ export function createTextFormatter(options: TextOptions): (records: readonly Co
   const isUtf8 = isUtf8Locale(options.env);
   const isTerminal = options.columns() !== undefined;
   const colors = pc.createColors(isTerminal && !options.env.NO_COLOR && options.env.TERM !== 'dumb');
-  const block = options.verbose ? createBlockFormatter(options.ownNetworkNamespace, !isUtf8) : () => '';
+  const block = options.verbose ? createBlockFormatter(options, !isUtf8) : () => '';
   let isHeaderDue = !isTerminal;
   return (records) => {
     const layout = createLayout(options.columns(), isUtf8);

@@ -5,7 +5,7 @@ import type { Options } from '../../cli/options.ts';
 import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
-import { readHost } from '../host.ts';
+import { machineIdFile, readHost } from '../host.ts';
 import type { ExporterContext } from '../index.ts';
 import { createRecordAttributes } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
@@ -16,7 +16,12 @@ import type { OtlpOptions } from './settings.ts';
 /** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
 export function createOtlpExporters(context: ExporterContext): Exporter[] {
   const { options } = context;
-  const common = { ...toOtlpOptions(options), host: readHost(), extra: options.attribute };
+  const common = {
+    ...toOtlpOptions(options),
+    host: readHost(machineIdFile(options.hostRoot)),
+    extra: options.attribute,
+    containerLabels: options.containerLabels,
+  };
   const logs = options.logs ? createLogs(context, common) : undefined;
   const metrics = options.metrics ? createMetrics(context, common, logs) : undefined;
   return [logs && select(logs, context), metrics].filter((exporter) => exporter !== undefined);

@@ -3,6 +3,7 @@ import type { Process } from '../../model.ts';
 import {
   type Attribute,
   type AttributeValue,
+  createResourceAttributes,
   type Host,
   hostAttributes,
   resourceAttributes,
@@ -29,11 +30,12 @@ export interface CommonResource {
   readonly host: Host;
   /** Added by the user. A key that the table has is the table's. */
   readonly extra?: Readonly<Record<string, string>>;
+  readonly containerLabels?: readonly string[];
 }
 
 export function createResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
   const common = encodeCommon(resource);
-  const write = compileAttributes(resourceAttributes, ATTRIBUTES, out);
+  const write = compileAttributes(createResourceAttributes(resource.containerLabels), ATTRIBUTES, out);
   const writeUnknown = compileAttributes(unknownProcess, ATTRIBUTES, out);
   return (process) => {
     const start = out.begin(RESOURCE);
@@ -72,7 +74,8 @@ export function readAttributes<Source>(
 
 /** The attributes of the resource of a process; of the host alone when the process isn't known. */
 export function readResource(process: Process | undefined, common: CommonResource): Record<string, AttributeValue> {
-  const own = process ? readAttributes(resourceAttributes, process) : readAttributes(unknownProcess, undefined);
+  const attributes = createResourceAttributes(common.containerLabels);
+  const own = process ? readAttributes(attributes, process) : readAttributes(unknownProcess, undefined);
   return { ...own, ...readCommon(common) };
 }
 

@@ -1,14 +1,15 @@
 /** `-v`: every field of a record as an indented block, under the names that OTLP uses. */
 import type { ConnectionRecord } from '../../model.ts';
-import { type Attribute, type AttributeValue, createRecordAttributes, resourceAttributes } from '../semconv.ts';
+import { type Attribute, type AttributeValue, createRecordAttributes, createResourceAttributes } from '../semconv.ts';
 import { sanitise } from './sanitise.ts';
 
 /** Makes the function from a record to its block, each line with its line feed. */
 export function createBlockFormatter(
-  ownNetworkNamespace: number,
+  options: { readonly ownNetworkNamespace: number; readonly containerLabels?: readonly string[] },
   ascii: boolean,
 ): (record: ConnectionRecord) => string {
-  const recordAttributes = createRecordAttributes({ ownNetworkNamespace });
+  const recordAttributes = createRecordAttributes(options);
+  const resourceAttributes = createResourceAttributes(options.containerLabels);
   return (record) => {
     const owner = record.process ? formatAll(resourceAttributes, record.process, ascii) : '';
     return owner + formatAll(recordAttributes, record, ascii);

@@ -5,6 +5,7 @@ export interface Layout {
   readonly owner: number;
   readonly user: number;
   readonly parent: number;
+  readonly container: number;
   readonly localPort: number;
   readonly peer: number;
   readonly tail: number;
@@ -57,11 +58,15 @@ const plain: Symbols = {
 /** An IPv6 address in brackets with a port, whole: `[2001:db8:1:2:3:4:5:6]:65535` can take this much. */
 const LONGEST_PEER = 47;
 
+const WIDE = 160;
+const NARROWEST_PEER = 27;
+const WIDEST = WIDE + LONGEST_PEER - NARROWEST_PEER;
+
 /** `columns`: of the terminal; undefined for a pipe or a file, where nothing is cut. */
 export function createLayout(columns: number | undefined, isUtf8: boolean): Layout {
   const symbols = isUtf8 ? unicode : plain;
-  if (columns === undefined) return { ...wide(symbols), cut: false };
-  if (columns >= 160) return wide(symbols);
+  if (columns === undefined) return { ...wide(symbols, WIDEST), cut: false };
+  if (columns >= WIDE) return wide(symbols, Math.min(columns, WIDEST));
   if (columns >= 130) return medium(symbols, columns);
   return narrow(symbols);
 }
@@ -69,20 +74,24 @@ export function createLayout(columns: number | undefined, isUtf8: boolean): Layo
 /** 79 columns. ASCII arrows are one column wider, which the owner pays. */
 function narrow(symbols: Symbols): Layout {
   const owner = symbols.ascii ? 17 : 18;
-  return { owner, user: 0, parent: 0, localPort: 0, peer: 21, tail: 17, cut: true, isWide: false, symbols };
+  const absent = { user: 0, parent: 0, container: 0, localPort: 0 };
+  return { owner, ...absent, peer: 21, tail: 17, cut: true, isWide: false, symbols };
 }
 
-/** All but the parent; the peer takes what more there is. */
+/** All but parent and container; the peer takes what more there is. */
 function medium(symbols: Symbols, columns: number): Layout {
   const owner = symbols.ascii ? 17 : 18;
   const peer = Math.min(LONGEST_PEER, columns - 98);
-  return { owner, user: 8, parent: 0, localPort: 6, peer, tail: 40, cut: true, isWide: true, symbols };
+  const widths = { owner, user: 8, parent: 0, container: 0, localPort: 6, peer, tail: 40 };
+  return { ...widths, cut: true, isWide: true, symbols };
 }
 
-/** 159 columns. */
-function wide(symbols: Symbols): Layout {
+/** One column less than there are; beyond the narrowest of its kind the peer has the rest. */
+function wide(symbols: Symbols, columns: number): Layout {
   const owner = symbols.ascii ? 17 : 18;
-  return { owner, user: 8, parent: 14, localPort: 6, peer: LONGEST_PEER, tail: 40, cut: true, isWide: true, symbols };
+  const peer = NARROWEST_PEER + columns - WIDE;
+  const widths = { owner, user: 8, parent: 14, container: 20, localPort: 6, peer, tail: 39 };
+  return { ...widths, cut: true, isWide: true, symbols };
 }
 
 /** Whether the locale of this environment is one of UTF-8. */

@@ -22,6 +22,7 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
     cell(nameAndPid(record.process?.executableName, record.process?.pid), layout.owner, layout),
     ...(layout.user > 0 ? [cell(split(userOf(record.process)), layout.user, layout)] : []),
     ...(layout.parent > 0 ? [cell(parentOf(record.process), layout.parent, layout)] : []),
+    ...(layout.container > 0 ? [cell(split(containerOf(record.process)), layout.container, layout)] : []),
     ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
     arrowOf(record, layout),
     peerCell(record, layout),
@@ -38,6 +39,7 @@ export function formatHeader(layout: Layout): string {
     pad('PROCESS[PID]', layout.owner),
     ...(layout.user > 0 ? [pad('USER', layout.user)] : []),
     ...(layout.parent > 0 ? [pad('PARENT[PID]', layout.parent)] : []),
+    ...(layout.container > 0 ? [pad('POD/CONTAINER', layout.container)] : []),
     ...(layout.localPort > 0 ? [pad('LOCAL', layout.localPort)] : []),
     pad('', layout.symbols.dialled.length),
     pad('PEER', layout.peer),
@@ -94,6 +96,21 @@ function parentOf(process: Process | undefined): Parts {
 function userOf(process: Process | undefined): string {
   return process ? (process.userName ?? `${process.userId}`) : '-';
 }
+
+/** `NAMESPACE/POD`, else `RUNTIME:NAME`; as long as the name is not known, what the cgroup says. */
+function containerOf(process: Process | undefined): string {
+  const { pod, container } = process ?? {};
+  const named = pod?.kubernetes ?? pod?.details;
+  if (named) return `${named.namespace}/${named.name}`;
+  if (container) {
+    const name = container.details?.name ?? container.id.slice(0, SHORT_ID);
+    return `${container.runtime ?? container.details?.runtime ?? 'container'}:${name}`;
+  }
+  return pod ? `pod:${pod.uid}` : '-';
+}
+
+/** As `docker ps` shows it. */
+const SHORT_ID = 12;
 
 function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
   if (role === 'client') return symbols.dialled;

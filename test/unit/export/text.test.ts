@@ -34,7 +34,7 @@ test('160 columns have the same order and more of them', (t) => {
   const wide = line({ ...moved, localPort: 54348 }, { columns: 160 });
   t.regex(
     wide,
-    /close curl\[30197\] {8}root {5}systemd\[1\] {5}:54348 → 10\.96\.0\.114:5432 +12ms ↑1\.4K ↓42K rtt 0\.3ms r0 fin>$/,
+    /close curl\[30197\] {8}root {5}systemd\[1\] {5}- {20}:54348 → 10\.96\.0\.114:5432 +12ms ↑1\.4K ↓42K rtt 0\.3ms r0 fin>$/,
   );
 });
 
@@ -42,6 +42,22 @@ test('between 130 and 160 the parent is left out', (t) => {
   const medium = line(moved, { columns: 140 });
   t.regex(medium, / root {5}:32768 → /);
   t.notRegex(medium, /systemd/);
+});
+
+test('the wide layout says which pod or container', (t) => {
+  const container = { id: '4f6d2a9b'.repeat(8), runtime: 'docker' };
+  const details = { runtime: 'docker', name: 'sleepy_haibt' };
+  const pod = { uid: '1f0e2d3c-aaaa-4bbb-8ccc-0123456789ab' };
+  const podDetails = { namespace: 'shop', name: 'checkout-7d4f9c-very-long' };
+  const shown = (changes: object, columns?: number) =>
+    /\] +(\S+) +:32768/.exec(line({ process: makeProcess(1, changes) }, { ...(columns && { columns }) }))?.[1];
+  t.is(shown({ container: { ...container, details } }, 160), 'docker:sleepy_haibt');
+  t.is(shown({ container }, 160), 'docker:4f6d2a9b4f6d');
+  t.is(shown({ container, pod: { ...pod, details: podDetails } }), 'shop/checkout-7d4f9c-very-long');
+  t.is(shown({ container, pod: { ...pod, details: podDetails } }, 160), 'shop/check…very-long');
+  t.is(shown({ pod }), `pod:${pod.uid}`);
+  t.is(shown({}), '-');
+  t.regex(line({ process: makeProcess(1, { container: { ...container, details } }) }), /worker1\[1001\] {6}→/);
 });
 
 test('an open connection shows its handshake', (t) => {
@@ -84,7 +100,7 @@ test('an IPv6 peer is in brackets, and cut only on a terminal', (t) => {
   const ipv6 = { networkType: 'ipv6', peerAddress: '2001:db8:1:2:3:4:5:6', peerPort: 65535 } as const;
   t.regex(line(ipv6), / → \[2001:d…:4:5:6\]:65535 /);
   t.regex(line(ipv6, {}), / → \[2001:db8:1:2:3:4:5:6\]:65535 /);
-  t.regex(line(ipv6, { columns: 160 }), / → \[2001:db8:1:2:3:4:5:6\]:65535 /);
+  t.regex(line(ipv6, { columns: 180 }), / → \[2001:db8:1:2:3:4:5:6\]:65535 /);
 });
 
 test('a long name loses its middle on a terminal, never its pid', (t) => {
@@ -97,7 +113,7 @@ test('behind the address is who that is, as far as there is room', (t) => {
   const peerProcess = makeProcess(2, { executableName: 'postgres', pid: 811 });
   t.regex(line({ peerProcess }), / → 10\.96\.0\.114:5432 {6}12ms/);
   t.regex(line({ peerProcess, peerAddress: '10.0.0.1' }), / → 10\.0\.0\.1:5432 pos…res 12ms/);
-  t.regex(line({ peerProcess }, { columns: 160 }), / → 10\.96\.0\.114:5432 postgres\[811\] +12ms/);
+  t.regex(line({ peerProcess }, { columns: 180 }), / → 10\.96\.0\.114:5432 postgres\[811\] +12ms/);
   t.regex(line({ peerProcess }, {}), / → 10\.96\.0\.114:5432 postgres\[811\] +12ms/);
   const ipv6 = { networkType: 'ipv6', peerAddress: '2001:db8:1:2:3:4:5:6', peerPort: 65535 } as const;
   t.regex(line({ peerProcess, ...ipv6 }), / → \[2001:d…:4:5:6\]:65535 12ms/);
@@ -105,14 +121,14 @@ test('behind the address is who that is, as far as there is room', (t) => {
 
 test('behind the address of another host is where that is', (t) => {
   const place = { network: 'corp', country: 'DE', asOrganization: 'Example AG' };
-  t.regex(line({ place }, { columns: 160 }), / → 10\.96\.0\.114:5432 corp DE Example AG +12ms/);
+  t.regex(line({ place }, { columns: 180 }), / → 10\.96\.0\.114:5432 corp DE Example AG +12ms/);
   t.regex(line({ place: { country: 'DE' } }), / → 10\.96\.0\.114:5432 DE +12ms/);
   t.regex(line({ place, peerProcess: makeProcess(2) }, {}), /:5432 worker2\[1002\] +12ms/);
 });
 
-for (const columns of [20, 79, 80, 129, 130, 145, 159, 160, 500]) {
+for (const columns of [20, 79, 80, 129, 130, 145, 159, 160, 170, 180, 500]) {
   test(`no line is wider than its layout at ${columns} columns`, (t) => {
-    const limit = columns < 130 ? 79 : columns < 160 ? columns - 1 : 159;
+    const limit = columns < 130 ? 79 : Math.min(columns, 180) - 1;
     const most = { sentBytes: 2 ** 53, receivedBytes: 2 ** 53, retransmits: 4e9, smoothedRtt: 0.2, minRtt: 0.1 };
     const records = [...makeVariedRecords(), ...makeVariedRecords().map((record) => ({ ...record, ...most }))];
     for (const env of [{}, { LANG: 'C' }]) {
@@ -133,7 +149,7 @@ test('widths do not depend on the content: arrows stand in one column', (t) => {
 
 test('a pipe gets one header, whole fields and no colour', (t) => {
   const lines = format([makeRecord(1), makeRecord(2)], { env: { NO_COLOR: '' } }).split('\n');
-  t.regex(lines[0] ?? '', /^# TIME +EVENT PROCESS\[PID\] +USER +PARENT\[PID\] +LOCAL +PEER +DETAILS$/);
+  t.regex(lines[0] ?? '', /^# TIME +EVENT PROCESS\[PID\] +USER +PARENT\[PID\] +POD\/CONTAINER +LOCAL +PEER +DETAILS$/);
   t.is(lines.filter((text) => text.startsWith('#')).length, 1);
   t.false(lines.join('').includes('\x1b'));
 });

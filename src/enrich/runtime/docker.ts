@@ -1,0 +1,176 @@
+/** Docker, and Podman by the same interface: HTTP over a unix socket. Nothing is changed there, only read. */
+import { type IncomingMessage, request } from 'node:http';
+import { type Fields, fieldsOf, listOf, textOf } from '../kubernetes/json.ts';
+import { parseImage } from './image.ts';
+import type { Found, Runtime, RuntimeEvents } from './runtime.ts';
+
+export interface DockerOptions {
+  readonly name: 'docker' | 'podman';
+  readonly socket: string;
+  /** Keys of the labels that are wanted. */
+  readonly labels: readonly string[];
+  /** Milliseconds in which an answer must begin. */
+  readonly patience?: number;
+}
+
+/** Bytes: of a whole answer, and of one event. */
+const LONGEST = { answer: 16 * 2 ** 20, event: 2 ** 20 };
+
+export function createDocker({ name, socket, labels, patience = 5_000 }: DockerOptions): Runtime {
+  const read: Reader = { runtime: name, wanted: labels };
+  const open = (path: string, signal: AbortSignal) => get(socket, path, patience, signal);
+  return {
+    name,
+    socket,
+    mayKnow: (runtime) => runtime === undefined || runtime === name,
+    async find(id, signal) {
+      const answer = await open(`/containers/${encodeURIComponent(id)}/json`, signal);
+      if (answer.statusCode === 404) {
+        answer.resume();
+        return undefined;
+      }
+      return readInspection(parseObject(await readAll(answer)), read);
+    },
+    async watch(events, signal) {
+      const ended = new AbortController();
+      const either = AbortSignal.any([signal, ended.signal]);
+      try {
+        // `since`: what happens between the head of the answer and their beginning to listen.
+        const filters = JSON.stringify({ type: ['container'], event: ['create', 'start', 'rename'] });
+        const since = Math.floor(Date.now() / 1000);
+        const answer = await open(`/events?since=${since}&filters=${encodeURIComponent(filters)}`, either);
+        events.onConnected();
+        const list = await readAll(await open('/containers/json', either));
+        for (const [id, found] of readList(list, read)) events.onFound(id, found);
+        await follow(checked(answer), read, events);
+      } finally {
+        ended.abort();
+      }
+    },
+  };
+}
+
+/** Rejects when no head of an answer comes in time. */
+function get(socketPath: string, path: string, patience: number, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, agent: false, signal, headers: { host: 'localhost' } }, (answer) => {
+      clearTimeout(timer);
+      // What breaks later is met by whoever reads; until then it must not be an exception of nobody's.
+      answer.on('error', () => {});
+      resolve(answer);
+    });
+    const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+    sent.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    sent.end();
+  });
+}
+
+function checked(answer: IncomingMessage): IncomingMessage {
+  if (answer.statusCode === 200) return answer;
+  answer.destroy();
+  throw new Error(`HTTP status ${answer.statusCode}`);
+}
+
+async function readAll(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of checked(answer)) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > LONGEST.answer) throw new Error(`an answer of more than ${LONGEST.answer} bytes`);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** An object a line. */
+async function follow(answer: IncomingMessage, read: Reader, events: RuntimeEvents): Promise<void> {
+  let rest = '';
+  answer.setEncoding('utf8');
+  for await (const chunk of answer) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > LONGEST.event) throw new Error(`an event of more than ${LONGEST.event} characters`);
+    for (const line of lines) if (line.trim() !== '') tell(parseObject(line), read, events);
+  }
+}
+
+function tell(event: Fields, read: Reader, events: RuntimeEvents): void {
+  const actor = fieldsOf(event.Actor);
+  const attributes = fieldsOf(actor.Attributes);
+  const id = textOf(actor.ID);
+  if (id && attributes.name) events.onFound(id, readEvent(attributes, read));
+}
+
+/** What an answer is read for. */
+interface Reader {
+  readonly runtime: 'docker' | 'podman';
+  readonly wanted: readonly string[];
+}
+
+function readInspection(container: Fields, read: Reader): Found {
+  const config = fieldsOf(container.Config);
+  return found(textOf(container.Name), textOf(config.Image), fieldsOf(config.Labels), read);
+}
+
+/** Without those whose image it gives as a bare id: inspecting them says more. */
+function readList(text: string, read: Reader): [string, Found][] {
+  const list: unknown = JSON.parse(text);
+  if (!Array.isArray(list)) throw new Error('no list of containers');
+  return listOf(list).flatMap((container) => {
+    const id = textOf(container.Id);
+    const names: unknown[] = Array.isArray(container.Names) ? container.Names : [];
+    // `/other/alias` is what a linked container calls it.
+    const name = names.map(textOf).find((one) => one?.lastIndexOf('/') === 0) ?? textOf(names[0]);
+    const entry = found(name, textOf(container.Image), fieldsOf(container.Labels), read);
+    return id && entry.container.imageName ? [[id, entry]] : [];
+  });
+}
+
+/** Labels stand among the rest there, which wins. */
+function readEvent({ name, image, ...labels }: Fields, read: Reader): Found {
+  return found(textOf(name), textOf(image), labels, read);
+}
+
+function found(
+  name: string | undefined,
+  image: string | undefined,
+  labels: Fields,
+  { runtime, wanted }: Reader,
+): Found {
+  const label = (key: string) => (Object.hasOwn(labels, key) ? textOf(labels[key]) : undefined);
+  const parsed = image === undefined ? undefined : parseImage(image);
+  const picked = wanted.flatMap((key) => {
+    const value = label(key);
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return {
+    container: {
+      runtime,
+      name: name?.replace(/^\//, ''),
+      ...(parsed && { imageName: parsed.name, imageTags: parsed.tags }),
+      ...(picked.length > 0 && { labels: Object.fromEntries(picked) }),
+      composeProject: label('com.docker.compose.project'),
+      composeService: label('com.docker.compose.service'),
+      podContainerName: label('io.kubernetes.container.name'),
+    },
+    pod: podOf(label),
+  };
+}
+
+/** What Kubernetes writes on containers that it has Docker run. */
+function podOf(label: (key: string) => string | undefined): Found['pod'] {
+  const uid = label('io.kubernetes.pod.uid');
+  const name = label('io.kubernetes.pod.name');
+  const namespace = label('io.kubernetes.pod.namespace');
+  return uid && name && namespace ? { uid, name, namespace } : undefined;
+}
+
+/** Throws for what is no object. */
+function parseObject(text: string): Fields {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('no JSON object');
+  return value as Fields;
+}

@@ -1,0 +1,161 @@
+/** Names of containers in records: real cgroups, and a Docker daemon that answers when the test says so. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { attribute, type JsonRecord, withAgent, within } from '../support/agent.ts';
+import { makeCgroup } from '../support/cgroup.ts';
+import { DockerServer } from '../support/docker-server.ts';
+import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
+import { connected } from '../support/sockets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const HOUR = '1h';
+
+/** The lab's client is in a container of this id, its server in none. */
+function contain(t: ExecutionContext, lab: Lab): string {
+  const id = createHash('sha256').update(`${process.pid} ${t.title}`).digest('hex');
+  makeCgroup(t, `/docker/${id}`)(lab.client.pid);
+  return id;
+}
+
+async function exchange(lab: Lab): Promise<number> {
+  const pair = await connected(lab.client, lab.server);
+  await lab.client.do('close', pair.client);
+  await lab.server.do('drain', pair.server);
+  await lab.server.do('close', pair.server);
+  return pair.port;
+}
+
+const nameOf = (records: readonly JsonRecord[], port: number) =>
+  ofEnd(records, 'client', port).map((record) => attribute(record, 'container.name'));
+
+test.serial('a record waits for the name of its container, and no other record waits with it', async (t) => {
+  const socket = join(temporaryDirectory(t), 'docker.sock');
+  const docker = await DockerServer.start(socket);
+  t.teardown(() => docker.stop());
+  await withLab(t, async (lab) => {
+    const id = contain(t, lab);
+    const asked = Promise.withResolvers<() => void>();
+    docker.container(id, 'shop', 'registry.local:5000/shop/web:1.2', { tier: 'front', other: 'x' });
+    const answer = docker.answers.get(`/containers/${id}/`);
+    docker.answers.set(`/containers/${id}/`, (response, request) => asked.resolve(() => answer?.(response, request)));
+    const options = ['--docker-socket', socket, '--container-wait', HOUR, '--container-labels', 'tier'];
+    await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
+      const port = await exchange(lab);
+      const release = await asked.promise;
+      await agent.waitFor('end of the server', (records) => ofEnd(records, 'server', port).length > 0);
+      t.deepEqual(ofEnd(agent.records(), 'client', port), []);
+      release();
+      await agent.waitForEnds(lab.namespace, 2);
+      const next = await exchange(lab);
+      await agent.waitForEnds(lab.namespace, 4);
+      const { records } = await agent.stop();
+      const [client] = ofEnd(within(lab.namespace, records), 'client', port);
+      t.like(client?.resource, {
+        'container.id': id,
+        'container.runtime.name': 'docker',
+        'container.name': 'shop',
+        'container.image.name': 'registry.local:5000/shop/web',
+        'container.image.tags': ['1.2'],
+        'container.label.tier': 'front',
+      });
+      t.false('container.label.other' in (client?.resource ?? {}));
+      t.deepEqual(nameOf(records, next), ['shop']);
+      t.false('container.id' in (ofEnd(records, 'server', port)[0]?.resource ?? {}));
+      t.is(docker.asked.filter((path) => path.includes(id)).length, 1, 'asked for once');
+    });
+  });
+});
+
+test.serial(
+  'a daemon that never answers costs the name and a bounded time; the next one on that socket is asked',
+  async (t) => {
+    const socket = join(temporaryDirectory(t), 'docker.sock');
+    const silent = createServer(() => {}).listen(socket);
+    await withLab(t, async (lab) => {
+      const id = contain(t, lab);
+      const options = ['--docker-socket', socket, '--container-wait', '100ms'];
+      await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
+        const first = await exchange(lab);
+        await agent.waitForEnds(lab.namespace, 2);
+        t.deepEqual(nameOf(agent.records(), first), [undefined]);
+        rmSync(socket);
+        const docker = await DockerServer.start(socket);
+        t.teardown(() => docker.stop());
+        docker.container(id, 'late', 'busybox');
+        await docker.heard;
+        let ends = 2;
+        // Its question comes after it listens for events; nobody waits for the answer to a container that went without once.
+        for (let named = false; !named; ) {
+          const port = await exchange(lab);
+          ends += 2;
+          await agent.waitForEnds(lab.namespace, ends);
+          named = nameOf(agent.records(), port)[0] === 'late';
+        }
+        const { summary } = await agent.stop();
+        t.regex(summary, /without their container's name/);
+      });
+    });
+    silent.close();
+  },
+);
+
+test.serial('a container whose start was told is named though it is gone when it is asked for', async (t) => {
+  const socket = join(temporaryDirectory(t), 'docker.sock');
+  const docker = await DockerServer.start(socket);
+  t.teardown(() => docker.stop());
+  await withLab(t, async (lab) => {
+    const id = contain(t, lab);
+    const options = ['--docker-socket', socket, '--container-wait', HOUR];
+    await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
+      await docker.heard;
+      docker.event('create', id, { name: 'short', image: 'job:7' });
+      const port = await exchange(lab);
+      await agent.waitForEnds(lab.namespace, 2);
+      t.deepEqual(nameOf((await agent.stop()).records, port), ['short']);
+    });
+  });
+});
+
+test.serial('with --no-docker nobody is asked; what the cgroup says is there all the same', async (t) => {
+  const socket = join(temporaryDirectory(t), 'docker.sock');
+  const docker = await DockerServer.start(socket);
+  t.teardown(() => docker.stop());
+  await withLab(t, async (lab) => {
+    const id = contain(t, lab);
+    const options = ['--no-docker', '--docker-socket', socket];
+    await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
+      const port = await exchange(lab);
+      await agent.waitForEnds(lab.namespace, 2);
+      const [client] = ofEnd((await agent.stop()).records, 'client', port);
+      t.is(client?.resource['container.id'], id);
+      t.false('container.name' in (client?.resource ?? {}));
+      t.deepEqual(docker.asked, []);
+    });
+  });
+});
+
+test.serial("with --host-root the host's sockets, users and machine id are those below it", async (t) => {
+  const root = temporaryDirectory(t);
+  for (const directory of ['run', 'etc']) mkdirSync(join(root, directory));
+  writeFileSync(join(root, 'etc/passwd'), 'hostroot:x:0:0::/root:/bin/sh\n');
+  writeFileSync(join(root, 'etc/machine-id'), 'feedfeedfeedfeedfeedfeedfeedfeed\n');
+  const docker = await DockerServer.start(join(root, 'run/docker.sock'));
+  t.teardown(() => docker.stop());
+  await withLab(t, async (lab) => {
+    docker.container(contain(t, lab), 'inside', 'busybox');
+    const options = ['--host-root', root, '--container-wait', HOUR];
+    await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
+      const port = await exchange(lab);
+      await agent.waitForEnds(lab.namespace, 2);
+      const [client] = ofEnd((await agent.stop()).records, 'client', port);
+      t.like(client?.resource, {
+        'container.name': 'inside',
+        'process.user.name': 'hostroot',
+        'host.id': 'feedfeedfeedfeedfeedfeedfeedfeed',
+      });
+    });
+  });
+});
