@@ -99,5 +99,6 @@ test('the locale is the first that is set', (t) => {
 test('a layout is a function of the width alone', (t) => {
   for (let columns = 1; columns < 300; columns++) t.deepEqual(createLayout(columns, true), createLayout(columns, true));
   t.deepEqual(createLayout(80, true), createLayout(129, true));
-  t.deepEqual(createLayout(160, true), createLayout(999, true));
+  t.deepEqual(createLayout(180, true), createLayout(999, true));
+  t.is(createLayout(180, true).peer - createLayout(160, true).peer, 20);
 });
