@@ -11,6 +11,7 @@
  *   once.h        for hooks that interrupt each other
  *   flow.h        UDP conversations              datagram.h    packets that belong to them
  *   nat.h         translated addresses
+ *   dns.h         look-ups of names
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -19,6 +20,7 @@
 #include "attempt.h"
 #include "connection.h"
 #include "datagram.h"
+#include "dns.h"
 #include "emit.h"
 #include "existing.h"
 #include "life.h"
@@ -210,6 +212,19 @@ SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(error_reported, struct sock *sk) {
   if (is_udp(sk)) datagram_refused(sk, sk->sk_err);
   return 0;
+}
+
+/* Look-ups of names; attached unless they are not wanted. Always returns 1: every packet passes. */
+SEC("cgroup_skb/egress")
+int dns_leaving(struct __sk_buff *ctx) {
+  dns_packet_seen(ctx, SF_DNS_QUESTION);
+  return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int dns_arriving(struct __sk_buff *ctx) {
+  dns_packet_seen(ctx, SF_DNS_ANSWER);
+  return 1;
 }
 
 /* What is older than the agent: once, at start. */

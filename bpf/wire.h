@@ -11,6 +11,7 @@
 enum sf_kind {
   SF_KIND_PROCESS = 1,
   SF_KIND_CONNECTION = 2,
+  SF_KIND_DNS = 3,
   SF_KIND_FLOW = 4,
   SF_KIND_TRANSLATION = 5,
   SF_KIND_INTERFACE = 6,
@@ -24,6 +25,11 @@ enum sf_event {
   SF_EVENT_RETRANSMIT = 5, /* a segment of it was sent again */
   SF_EVENT_RESET_SENT = 6,
   SF_EVENT_RESET_RECEIVED = 7,
+};
+
+enum sf_dns_event {
+  SF_DNS_QUESTION = 1,
+  SF_DNS_ANSWER = 2,
 };
 
 enum sf_role {
@@ -85,7 +91,8 @@ enum sf_counter {
   SF_COUNT_FLOWS_CLOSED = 14,      /* and ended; these are never lost: what finds no room in the ring waits */
   SF_COUNT_FOLDED_DATAGRAMS = 15,  /* of peers that the flow table had no room for: in the flow of all others */
   SF_COUNT_LOST_DATAGRAMS = 16,    /* of sockets that the table had no room for */
-  SF_COUNT_MAX = 17,
+  SF_COUNT_DROPPED_DNS = 17,       /* questions and answers of DNS that found no room, or that came too fast */
+  SF_COUNT_MAX = 18,
 };
 
 /* A connection at one moment. Counters are totals of its life. */
@@ -181,6 +188,30 @@ struct sf_translation {
   __u16 port; /* host order */
   __u64 cookie;
   __u8 address[16];
+};
+
+#define SF_DNS_DATA 4096
+
+/*
+ * A message to or from port 53, or a piece of one: the payload of a packet follows, up to SF_DNS_DATA bytes of it; the
+ * length tells. More of a TCP segment comes in further records.
+ */
+struct sf_dns {
+  __u8 kind;
+  __u8 event;
+  __u16 length;
+  __u8 family;   /* 4 or 6, of the packet */
+  __u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
+  __u16 server_port;
+  __u64 time_ns;
+  __u64 cookie; /* of the socket that asks */
+  __u32 netns;
+  __u32 pid; /* who asks; 0 in answers */
+  __u32 process;
+  __u32 position;    /* TCP: of the first byte in the stream, from 0 */
+  __u32 packet_size; /* bytes of it */
+  __u32 unused;
+  __u8 server_address[16];
 };
 
 /* The name of a network interface: the native core sends it before the first record that has its index. */
@@ -279,6 +310,7 @@ SF_ASSERT(sizeof(struct sf_flow) == 192);
 SF_ASSERT(sizeof(struct sf_translation) == 32);
 SF_ASSERT(sizeof(struct sf_interface) == 28);
 SF_ASSERT(sizeof(struct sf_details) == 32);
+SF_ASSERT(sizeof(struct sf_dns) == 64);
 SF_ASSERT(sizeof(struct sf_process) == 88 + SF_PROCESS_DATA);
 
 #endif

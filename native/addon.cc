@@ -63,6 +63,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.resets = flag("resets");
     native.existing = flag("existing");
     native.details = flag("details");
+    native.dns = flag("dns");
     native.idle_updates = flag("idleUpdates");
     native.tcp = flag("tcp");
     native.udp = flag("udp");
@@ -111,6 +112,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     result.Set("udp", Napi::Boolean::New(env, features.udp));
     result.Set("translation", Napi::Boolean::New(env, features.translation));
     result.Set("cgroupHooks", Napi::Boolean::New(env, features.cgroup_hooks));
+    result.Set("dns", Napi::Boolean::New(env, features.dns));
     result.Set("existing", Napi::Boolean::New(env, existing_error_ == 0));
     return result;
   }

@@ -200,6 +200,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bool use_calls = has_use_calls();
   bpf_program__set_autoload(skeleton->progs.sent, use_calls && options->tcp);
   bpf_program__set_autoload(skeleton->progs.received_length, use_calls);
+  bool dns = options->dns && packets;
+  bpf_program__set_autoload(skeleton->progs.dns_leaving, dns);
+  bpf_program__set_autoload(skeleton->progs.dns_arriving, dns);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   skeleton->rodata->ring_half = options->ring_bytes / 2;
   uint32_t slots = 1;
@@ -219,6 +222,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   agent->features.use_calls = use_calls;
   agent->features.snapshot = snapshot;
   agent->packets = packets;
+  agent->features.dns = dns;  // until they are attached
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_record, agent, nullptr);
   if (!agent->ring) {
@@ -252,6 +256,9 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   if (tcp)
     hooked = hooked && attach_to_cgroup(programs.connecting4, root, &hooks[1]) &&
              attach_to_cgroup(programs.connecting6, root, &hooks[2]);
+  auto *dns = agent->dns_hooks;
+  agent->features.dns = agent->features.dns && root >= 0 && attach_to_cgroup(programs.dns_leaving, root, &dns[0]) &&
+                        attach_to_cgroup(programs.dns_arriving, root, &dns[1]);
   if (root >= 0) close(root);  // the links hold the cgroup
   agent->features.cgroup_hooks = hooked;
   agent->features.whole_host = whole_host;
@@ -271,6 +278,7 @@ extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features
 
 extern "C" void sf_detach(struct sf_agent *agent) {
   for (auto *&link : agent->cgroup_hooks) destroy(link);
+  for (auto *&link : agent->dns_hooks) destroy(link);
   sockflow_bpf__detach(agent->skeleton);
 }
 

@@ -78,6 +78,9 @@ void to_common_units(struct sf_agent *agent, void *record) {
       return connection_to_common_units(agent, static_cast<struct sf_connection *>(record));
     case SF_KIND_FLOW:
       return flow_to_common_units(agent, static_cast<struct sf_flow *>(record));
+    case SF_KIND_DNS:
+      static_cast<struct sf_dns *>(record)->time_ns += agent->unix_minus_boot;
+      return;
     case SF_KIND_PROCESS:
       static_cast<struct sf_process *>(record)->start_ns += agent->unix_minus_boot;
   }

@@ -31,6 +31,7 @@ struct sf_options {
   uint8_t existing;         /* 1: find the connections that are older than the agent */
   uint8_t details;          /* 1: put sf_details behind each connection record */
   uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
+  uint8_t dns;              /* 1: send records of look-ups of names */
   uint8_t tcp;              /* 1: watch it */
   uint8_t udp;
   uint32_t max_flows;    /* UDP conversations that are told apart at once, and sockets that have them */
@@ -61,7 +62,7 @@ int sf_find_existing(struct sf_agent *agent);
  * Returns the bytes written, or a negative errno. Boot times have become UNIX times, jiffies milliseconds.
  */
 long sf_read(struct sf_agent *agent, void *buffer, size_t size);
-#define SF_RECORD_MAX (sizeof(struct sf_process) + 8)
+#define SF_RECORD_MAX (sizeof(struct sf_dns) + SF_DNS_DATA + 8)
 
 /*
  * Ends the UDP conversations that are idle, or whose socket is closed, if it is time to look for them. To be called
@@ -100,6 +101,7 @@ struct sf_features {
   uint8_t udp;          /* UDP conversations (Linux 6.2 and later, cgroup v2) */
   uint8_t translation;  /* where a dialled address is translated to, likewise */
   uint8_t cgroup_hooks; /* owner of sockets that are accepted and closed unused; connects that fail before a SYN */
+  uint8_t dns;          /* look-ups of names */
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);
 

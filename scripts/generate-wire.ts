@@ -20,10 +20,11 @@ interface BtfType {
 }
 
 const target = 'src/capture/wire.gen.ts';
-const structs = ['sf_connection', 'sf_details', 'sf_flow', 'sf_translation', 'sf_interface', 'sf_process'];
+const structs = ['sf_connection', 'sf_details', 'sf_dns', 'sf_flow', 'sf_translation', 'sf_interface', 'sf_process'];
 const enums = [
   'sf_kind',
   'sf_event',
+  'sf_dns_event',
   'sf_role',
   'sf_attribution',
   'sf_flag',

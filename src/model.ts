@@ -3,7 +3,9 @@
  * them. Times are UNIX nanoseconds (bigint), durations are seconds, sizes are bytes unless a name says otherwise.
  */
 
-export type EventName = 'open' | 'update' | 'close' | 'failed' | 'retransmit' | 'reset';
+/** Of a connection. */
+export type ConnectionEvent = 'open' | 'update' | 'close' | 'failed' | 'retransmit' | 'reset';
+export type EventName = ConnectionEvent | 'dns';
 export type Transport = 'tcp' | 'udp';
 export type Role = 'client' | 'server' | 'unknown';
 
@@ -197,7 +199,7 @@ export interface TcpDetails {
 /** One event of one connection. Counters are totals since the connection began. */
 export interface ConnectionRecord {
   /** `close` until correlate/ finds that it was never established. */
-  event: EventName;
+  event: ConnectionEvent;
   /** When it happened. */
   readonly time: bigint;
   /** When the connection began: SYN sent (client), handshake complete (server), first datagram seen (UDP). */
@@ -275,12 +277,41 @@ export interface ConnectionRecord {
   // Completed by correlate/ (close and failed only):
   closeReason?: CloseReason;
   errorType?: ErrorType;
+  /** Completed by dns/: what was looked up to dial this peer, or what /etc/hosts says; of the client's end only. */
+  peerName?: string;
   /** Completed by enrich/: where the peer is. */
   place?: Place;
   /** Completed by enrich/: who it is in the cluster, with `--kubernetes-peers`. */
   clusterPeer?: ClusterPeer;
   /** Completed by correlate/: who is at the other end, when that is on this host and known. */
   peerProcess?: Process;
+}
+
+/** `error.type` of a look-up; absent on success. */
+export type LookupError = 'nxdomain' | 'servfail' | 'refused' | 'formerr' | 'notimp' | 'timeout' | '_OTHER';
+
+/** A look-up of a name, as it ended. */
+export interface LookupRecord {
+  readonly event: 'dns';
+  /** When the answer came, or was given up. */
+  readonly time: bigint;
+  /** When it was asked. */
+  readonly startTime: bigint;
+  readonly transport: Transport;
+  readonly networkType: 'ipv4' | 'ipv6';
+  /** The server that was asked. */
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly networkNamespace: number;
+  /** The kernel's socket cookie. */
+  readonly cookie: bigint;
+  /** Who asked. */
+  readonly process: Process | undefined;
+  /** Lower case, without the dot at the end. */
+  readonly questionName: string;
+  /** A, AAAA …; TYPE64 for one without a name. */
+  readonly questionType: string;
+  readonly errorType: LookupError | undefined;
 }
 
 /** Where records go. One file each in export/, listed in export/index.ts. */

@@ -9,6 +9,7 @@ import { checkHost } from './capture/host.ts';
 import { describeFromProc, procOf } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
+import { createNames } from './dns/index.ts';
 import { createContainers } from './enrich/containers.ts';
 import { createEnrichment } from './enrich/index.ts';
 import { createPlaces } from './enrich/place.ts';
@@ -59,8 +60,10 @@ export async function startPipeline(
     ledger,
     onProcess: createEnrichment([createUserEnricher(lookupName, options.hostRoot), containers.enricher], ledger),
     describe: (pid, serial) => describeFromProc(pid, serial, procOf(options.hostRoot)),
+    onDns: (packet) => names.learn(packet),
     resetReasons: selection.wantsReset ? resetReasons() : [],
   });
+  const names = createNames({ ledger, findProcess: decoder.findProcess });
   const enrichPlace = createPlaces({
     networks: options.cidrName,
     geoip: options.geoip,
@@ -72,6 +75,7 @@ export async function startPipeline(
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
+      if (options.dns) names.name(record);
       enrichPlace(record);
     }
     exportAll(containers.pass(records));
@@ -85,6 +89,7 @@ export async function startPipeline(
       retransmits: selection.wantsRetransmit,
       resets: selection.wantsReset,
       details: options.tcpDetails,
+      dns: options.dns,
       idleUpdates: options.idleUpdates,
       tcp: options.tcp || !options.udp,
       udp: options.udp || !options.tcp,
@@ -127,6 +132,7 @@ function describe(options: Options, { features }: Capture, exporters: readonly E
   const byCgroup = 'owners of unused sockets, connects without a route';
   if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);
   else if (!features.wholeHost) off.push(`${byCgroup} outside this cgroup namespace`);
+  if (options.dns && !features.dns) off.push('names by DNS (Linux 6.2 or later and cgroup v2)');
   const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
   const missing = off.length > 0 ? `; off: ${off.join(', ')}` : '';
   return `Linux ${release()}, watching ${watched.join(' and ')}${missing}; outputs: ${outputs}`;

@@ -66,6 +66,7 @@ function kernelCounts(native: NativeCapture): KernelCounts {
       listeners: of(sfCounter.droppedListeners),
       'connect notes': of(sfCounter.droppedNotes),
       datagrams: of(sfCounter.lostDatagrams),
+      'DNS messages': of(sfCounter.droppedDns),
     },
     udp: { opened: of(sfCounter.flows), closed: of(sfCounter.flowsClosed), live: of(sfCounter.max + 1) },
     folded: of(sfCounter.foldedDatagrams),

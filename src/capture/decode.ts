@@ -3,11 +3,12 @@ import { LRUCache } from 'lru-cache';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
 import { decodeConnection, type Views } from './connection.ts';
+import { type DnsPacket, decodeDns } from './dns.ts';
 import { decodeFlow } from './flow.ts';
 import { createInterfaces } from './interfaces.ts';
 import { decodeProcess } from './process.ts';
 import { createTranslations } from './translations.ts';
-import { sfConnection, sfDetails, sfFlow, sfInterface, sfKind, sfProcess, sfTranslation } from './wire.gen.ts';
+import { sfConnection, sfDetails, sfDns, sfFlow, sfInterface, sfKind, sfProcess, sfTranslation } from './wire.gen.ts';
 
 /** Descriptions kept; one that was forgotten is read from /proc when its process still lives. */
 const processLimit = 32_768;
@@ -18,6 +19,8 @@ export interface Decoder {
    * What cannot be decoded is counted and ends its batch.
    */
   decode(buffer: ArrayBuffer, length?: number): ConnectionRecord[];
+  /** The description with this number; undefined for 0, and when there is none. */
+  findProcess(pid: number, serial: number): Process | undefined;
 }
 
 export interface DecoderOptions {
@@ -26,11 +29,13 @@ export interface DecoderOptions {
   readonly onProcess: (process: Process) => void;
   /** A record refers to a description that we do not have: the second way to know. */
   readonly describe: (pid: number, serial: number) => Process | undefined;
+  /** Called for what went to or came from port 53, before any record of the same batch. */
+  readonly onDns?: (packet: DnsPacket) => void;
   /** Names of the kernel's reasons for a reset, by number. */
   readonly resetReasons?: readonly string[];
 }
 
-export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }: DecoderOptions): Decoder {
+export function createDecoder({ ledger, onProcess, describe, onDns, resetReasons = [] }: DecoderOptions): Decoder {
   const processes = new LRUCache<number, Process>({ max: processLimit });
 
   const interfaces = createInterfaces();
@@ -66,6 +71,7 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
   };
 
   return {
+    findProcess: owner,
     decode(buffer, end = buffer.byteLength) {
       const records: ConnectionRecord[] = [];
       const views = viewsOf(buffer);
@@ -79,6 +85,7 @@ export function createDecoder({ ledger, onProcess, describe, resetReasons = [] }
         if (kind === sfKind.connection) records.push(decodeRecord(views, offset));
         else if (kind === sfKind.flow) records.push(decodeFlowRecord(views, offset));
         else if (kind === sfKind.process) learn(decodeProcess(new DataView(buffer, offset, length)));
+        else if (kind === sfKind.dns) onDns?.(decodeDns(new DataView(buffer, offset, length)));
         else if (kind === sfKind.translation) translations.learn(new DataView(buffer, offset, length));
         else interfaces.learn(new DataView(buffer, offset, length));
         offset += (length + 7) & ~7;
@@ -107,6 +114,7 @@ function lengthAt(views: Views, offset: number, end: number): number | undefined
   const kind = views.u8[offset];
   if (kind === sfKind.connection)
     return length === sfConnection.size || length === sfConnection.size + sfDetails.size ? length : undefined;
+  if (kind === sfKind.dns) return length > sfDns.size ? length : undefined;
   if (kind === sfKind.flow) return length === sfFlow.size ? length : undefined;
   if (kind === sfKind.translation) return length === sfTranslation.size ? length : undefined;
   if (kind === sfKind.interface) return length === sfInterface.size ? length : undefined;

@@ -18,6 +18,8 @@ export interface Features {
   readonly translation: boolean;
   /** Owners of sockets that were accepted and closed unused, and connects that fail before a SYN is sent. */
   readonly cgroupHooks: boolean;
+  /** Look-ups of names (Linux 6.2 and later, cgroup v2); false also when they were not asked for. */
+  readonly dns: boolean;
   /** Connections older than the agent were found, or not asked for. */
   readonly existing: boolean;
 }
@@ -43,6 +45,8 @@ export interface CaptureOptions {
   readonly maxFlows: number;
   /** Milliseconds after which one that does not move has ended. */
   readonly flowIdle: number;
+  /** Send what goes to and comes from port 53. */
+  readonly dns: boolean;
   /** Inode number of the network namespace to watch; 0: all. */
   readonly onlyNetworkNamespace: number;
   /** Find the connections that are older than the agent. */

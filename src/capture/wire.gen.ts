@@ -58,6 +58,25 @@ export const sfDetails = {
   size: 32,
 } as const;
 
+export const sfDns = {
+  kind: 0,
+  event: 1,
+  length: 2,
+  family: 4,
+  protocol: 5,
+  serverPort: 6,
+  timeNs: 8,
+  cookie: 16,
+  netns: 24,
+  pid: 28,
+  process: 32,
+  position: 36,
+  packetSize: 40,
+  unused: 44,
+  serverAddress: 48,
+  size: 64,
+} as const;
+
 export const sfFlow = {
   kind: 0,
   event: 1,
@@ -139,6 +158,7 @@ export const sfProcess = {
 export const sfKind = {
   process: 1,
   connection: 2,
+  dns: 3,
   flow: 4,
   translation: 5,
   interface: 6,
@@ -152,6 +172,11 @@ export const sfEvent = {
   retransmit: 5,
   resetSent: 6,
   resetReceived: 7,
+} as const;
+
+export const sfDnsEvent = {
+  question: 1,
+  answer: 2,
 } as const;
 
 export const sfRole = {
@@ -210,7 +235,8 @@ export const sfCounter = {
   flowsClosed: 14,
   foldedDatagrams: 15,
   lostDatagrams: 16,
-  max: 17,
+  droppedDns: 17,
+  max: 18,
 } as const;
 
 export const sfPart = {

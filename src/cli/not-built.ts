@@ -7,7 +7,6 @@ export const notBuiltOptions: readonly string[] = [
   'filter',
   'columns',
   'record',
-  'dns',
   'config',
   'health',
   'metric-attributes',

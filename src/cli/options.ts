@@ -79,6 +79,9 @@ export const table = {
   networkNamespace: define(watched, networkNamespace, 'Only connections of this network namespace').optional,
   snapshot: define(watched, flag, 'Connections older than the agent', { negatable: true }).default('true'),
 
+  dns: define(names, flag, 'Names that peers were looked up under, from the answers of DNS and /etc/hosts', {
+    negatable: true,
+  }).default('true'),
   cidrName: define(names, networkNames, 'What a network is called; the smallest one counts; repeatable').default(''),
   geoip: define(
     names,

@@ -258,7 +258,7 @@ function filled(text: string | undefined): string | undefined {
 
 // ---------------------------------------------------------------- log records
 
-/** Names of the events of a TCP connection. */
+/** Names of the events. */
 export const eventNames: Readonly<Record<EventName, string>> = {
   open: 'sockflow.connection.open',
   update: 'sockflow.connection.update',
@@ -266,6 +266,7 @@ export const eventNames: Readonly<Record<EventName, string>> = {
   failed: 'sockflow.connection.failed',
   retransmit: 'sockflow.connection.retransmit',
   reset: 'sockflow.connection.reset',
+  dns: 'sockflow.dns.lookup',
 };
 
 /** Names of the events of a UDP conversation. */
@@ -438,8 +439,15 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
   define('client.port', 'int', 'Port of the end that began', ROLE_KNOWN, (record) =>
     isClient(record) ? portOf(record.localPort) : isServer(record) ? record.peerPort : undefined,
   ),
-  define('server.address', 'string', 'Address of the end that accepted', ROLE_KNOWN, (record) =>
-    isClient(record) ? dialled(record).address : isServer(record) ? filled(record.localAddress) : undefined,
+  define(
+    'server.address',
+    'string',
+    'Address of the end that accepted; the name when it was looked up',
+    ROLE_KNOWN,
+    (record) => {
+      if (isClient(record)) return record.peerName ?? dialled(record).address;
+      return isServer(record) ? filled(record.localAddress) : undefined;
+    },
   ),
   define('server.port', 'int', 'Port of the end that accepted', ROLE_KNOWN, (record) =>
     isClient(record) ? dialled(record).port : isServer(record) ? record.localPort : undefined,

@@ -1,7 +1,7 @@
 /** Records for tests and benches of the exporters: plausible ones, and a varied set that holds every odd case. */
 
 import type { Host } from '../../src/export/semconv.ts';
-import type { ConnectionRecord, EventName, Process, Workload } from '../../src/model.ts';
+import type { ConnectionEvent, ConnectionRecord, Process, Workload } from '../../src/model.ts';
 
 export const host: Host = { id: '0123456789abcdef0123456789abcdef', name: 'wolke', agentVersion: '1.2.3' };
 
@@ -72,7 +72,7 @@ export function makeRecord(number: number, changes: Partial<ConnectionRecord> = 
   };
 }
 
-const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
+const events: readonly ConnectionEvent[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
 
 const everyWorkload: Workload = {
   deployment: 'd',
@@ -139,8 +139,8 @@ export function makeVariedRecords(): ConnectionRecord[] {
 }
 
 /** Each oddity meets each event, however many there are. */
-function eventOf(number: number): EventName {
-  return events[(number + Math.floor(number / oddities.length)) % events.length] as EventName;
+function eventOf(number: number): ConnectionEvent {
+  return events[(number + Math.floor(number / oddities.length)) % events.length] as ConnectionEvent;
 }
 
 const ipv6 = { networkType: 'ipv6', localAddress: '2001:db8::17', peerAddress: 'fe80::1ff:fe23:4567:890a' } as const;

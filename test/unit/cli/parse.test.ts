@@ -164,7 +164,7 @@ test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
 test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
-for (const line of ['-z', '--traces', '--filter x', '--no-dns', '--health=:1', 'top', 'check']) {
+for (const line of ['-z', '--traces', '--filter x', '--health=:1', 'top', 'check']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {

@@ -1,0 +1,78 @@
+/** Names instead of addresses: from what was looked up, never by a look-up of our own. docs/names.md */
+import { LRUCache } from 'lru-cache';
+import type { DnsPacket } from '../capture/dns.ts';
+import type { Ledger } from '../ledger.ts';
+import type { ConnectionRecord, LookupRecord, Process } from '../model.ts';
+import { createNameCache } from './cache.ts';
+import { createLookups } from './lookups.ts';
+import { type Message, parseMessage } from './message.ts';
+
+/** Live connections whose name is remembered, so that it stays the same however often their address is looked up. */
+const LIVE = 65_536;
+
+export interface NamesOptions {
+  readonly ledger: Ledger;
+  readonly findProcess: (pid: number, serial: number) => Process | undefined;
+}
+
+export interface Names {
+  learn(packet: DnsPacket): void;
+  /** Sets the name of the peer that was dialled, if one is known. */
+  name(record: ConnectionRecord): void;
+  /** Look-ups that ended since the last call. `now`: UNIX nanoseconds. */
+  takeLookups(now: bigint): LookupRecord[];
+}
+
+export function createNames({ ledger, findProcess }: NamesOptions): Names {
+  const cache = createNameCache();
+  const named = new LRUCache<bigint, string>({ max: LIVE });
+  let ended: LookupRecord[] = [];
+  const lookups = createLookups({
+    findProcess,
+    onEnd: (lookup) => ended.push(lookup),
+    onStray: () => ledger.fault('correlate', 'dns_stray_answer'),
+    onForgotten: () => ledger.fault('correlate', 'dns_pending_full'),
+  });
+
+  const answered = (packet: DnsPacket, message: Message): void => {
+    const lookup = lookups.answer(packet, message);
+    if (!lookup || message.question.name === '') return;
+    const { networkNamespace, process, time, questionName } = lookup;
+    const asked = { networkNamespace, serial: process?.serial ?? 0, name: questionName, time };
+    for (const { address, ttl } of message.addresses) cache.add(asked, address, ttl);
+  };
+
+  const find = (record: ConnectionRecord): string | undefined => {
+    const asker = {
+      networkNamespace: record.networkNamespace,
+      serial: record.process?.serial ?? 0,
+      address: record.natOriginal?.address ?? record.peerAddress,
+      time: record.startTime,
+    };
+    // Nobody saw what was looked up before it began.
+    return record.preExisting ? undefined : (cache.ofProcess(asker) ?? cache.ofNamespace(asker));
+  };
+
+  return {
+    learn(packet) {
+      const message = packet.isCut ? undefined : parseMessage(packet.bytes);
+      if (!message || message.isAnswer !== packet.isAnswer) ledger.fault('correlate', 'dns_malformed');
+      else if (message.isAnswer) answered(packet, message);
+      else lookups.ask(packet, message);
+    },
+    name(record) {
+      if (record.role !== 'client') return;
+      const name = (named.size > 0 ? named.get(record.cookie) : undefined) ?? find(record);
+      if (name === undefined) return;
+      record.peerName = name;
+      if (record.end) named.delete(record.cookie);
+      else named.set(record.cookie, name);
+    },
+    takeLookups(now) {
+      lookups.expire(now);
+      const taken = ended;
+      ended = [];
+      return taken;
+    },
+  };
+}
