@@ -3,13 +3,13 @@ import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, ends, type JsonRecord, only, startAgent, within } from '../support/agent.ts';
+import { asJson } from '../support/as-json.ts';
 import {
   type Collector,
   type CollectorOptions,
   type DataPoint,
   freePort,
   type HistogramPoint,
-  type LogRecord,
   readLogs,
   readMetrics,
   startCollector,
@@ -43,19 +43,6 @@ async function agentFor(
 
 function endpoint(port: number): string[] {
   return ['--otlp-endpoint', `http://127.0.0.1:${port}`];
-}
-
-/** A log record of the Collector in the shape of a JSON line, so that one set of expectations serves both. */
-function asJson(log: LogRecord): JsonRecord {
-  const time = new Date(Number(log.timeUnixNano / 1_000_000n)).toISOString();
-  const nanoseconds = String(log.timeUnixNano % 1_000_000_000n).padStart(9, '0');
-  return {
-    timestamp: time.replace(/\.\d+Z/, `.${nanoseconds}Z`),
-    event_name: log.eventName,
-    severity_number: log.severityNumber,
-    resource: log.resource as JsonRecord['resource'],
-    attributes: log.attributes as JsonRecord['attributes'],
-  };
 }
 
 /** What the Collector has written about a namespace; none while it has not written anything. */

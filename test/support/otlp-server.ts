@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly address?: string;
   readonly service?: 'logs' | 'metrics';
   readonly credentials?: ServerCredentials;
+  /** Bytes of the largest request that it takes. Default 8 MiB. */
+  readonly largest?: number;
 }
 
 const paths = {
@@ -42,7 +44,7 @@ const paths = {
 const asIs = (bytes: Buffer) => bytes;
 
 export async function startOtlpServer(options: ServerOptions = {}): Promise<OtlpServer> {
-  const { script = [], address = '127.0.0.1:0', service = 'logs' } = options;
+  const { script = [], address = '127.0.0.1:0', service = 'logs', largest = 8 * 1024 * 1024 } = options;
   const accepted: Buffer[] = [];
   const metadata: Metadata[] = [];
   const waiting = new Set<() => void>();
@@ -56,7 +58,7 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
     for (const check of waiting) check();
   };
 
-  const server = new Server({ 'grpc.max_receive_message_length': 8 * 1024 * 1024 });
+  const server = new Server({ 'grpc.max_receive_message_length': largest });
   server.addService(
     {
       export: {

@@ -43,7 +43,7 @@ export function classify(error: unknown): Refused {
   if (isWebPage(words)) return { status: 'drop', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };
   // May be a server that has yet to come up behind the same address, so it is tried again.
   if (isOtherProtocol(words)) return { status: 'retry', reason: 'not_grpc', message: notGrpc(words), retryAfterMs };
-  const status = isTooLarge(words) ? 'split' : retryable.has(reason) ? 'retry' : 'drop';
+  const status = isTooLarge(words) ? 'split' : retryable.has(reason) || isBroken(words) ? 'retry' : 'drop';
   return { status, reason, message: `${reason.toUpperCase()}: ${simplify(words)}`, retryAfterMs };
 }
 
@@ -52,6 +52,11 @@ function isTooLarge(words: string): boolean {
   return /received message (after decompression )?larger than max|message size exceeds|HTTP status code 413/i.test(
     words,
   );
+}
+
+/** The stream ended without a status of the server: INTERNAL and UNKNOWN are the client's own words then. */
+function isBroken(words: string): boolean {
+  return /^Received RST_STREAM with code|triggered by internal client error/.test(words);
 }
 
 /** What is above this isn't a size but text: four characters, `html` being 1752460652. */

@@ -59,3 +59,9 @@ for (const words of [
 test('RESOURCE_EXHAUSTED without a delay is tried again: servers that are only busy say so, too', (t) => {
   t.is(classify({ code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }).status, 'retry');
 });
+
+test('INTERNAL is the end of a batch when the server says so, and none when the connection broke', (t) => {
+  t.is(classify({ code: status.INTERNAL, details: 'no space' }).status, 'drop');
+  const broken = 'Received RST_STREAM with code 2 triggered by internal client error: Protocol error';
+  t.is(classify({ code: status.INTERNAL, details: broken }).status, 'retry');
+});
