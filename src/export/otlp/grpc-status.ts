@@ -56,7 +56,7 @@ function isTooLarge(words: string): boolean {
 
 /** The stream ended without a status of the server: INTERNAL and UNKNOWN are the client's own words then. */
 function isBroken(words: string): boolean {
-  return /^Received RST_STREAM with code|triggered by internal client error/.test(words);
+  return /^Received RST_STREAM with code|^No status information received/.test(words);
 }
 
 /** What is above this isn't a size but text: four characters, `html` being 1752460652. */
