@@ -12,6 +12,7 @@ import { correlateOutcome } from './correlate/outcome.ts';
 import { createNames } from './dns/index.ts';
 import { createContainers } from './enrich/containers.ts';
 import { createEnrichment } from './enrich/index.ts';
+import { createClusterPeers, createKubernetes, kubernetesOptions } from './enrich/kubernetes/index.ts';
 import { createPlaces } from './enrich/place.ts';
 import { createUserEnricher } from './enrich/user.ts';
 import { readOwnNetworkNamespace } from './export/host.ts';
@@ -55,7 +56,8 @@ export async function startPipeline(
   const exportAll = (records: readonly ConnectionRecord[]): void => {
     for (const exporter of exporters) exporter.export(records);
   };
-  const containers = createContainers({ options, ledger, log, emit: exportAll });
+  const kubernetes = options.docker ? createKubernetes(kubernetesOptions(options, ledger, log)) : undefined;
+  const containers = createContainers({ options, ledger, log, kubernetes, emit: exportAll });
   const decoder = createDecoder({
     ledger,
     onProcess: createEnrichment([createUserEnricher(lookupName, options.hostRoot), containers.enricher], ledger),
@@ -71,12 +73,15 @@ export async function startPipeline(
     warn: log.warn,
   });
 
+  const enrichClusterPeer = createClusterPeers(kubernetes);
+
   const onBatch = (buffer: ArrayBuffer, length: number): void => {
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
       if (options.dns) names.name(record);
       enrichPlace(record);
+      enrichClusterPeer(record);
     }
     exportAll(containers.pass(records));
   };
@@ -117,6 +122,7 @@ export async function startPipeline(
     clearInterval(snapshots);
     await capture.stop();
     containers.close();
+    kubernetes?.close();
     await Promise.all(exporters.map((exporter) => exporter.shutdown(deadline)));
   }
 }

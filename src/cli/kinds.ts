@@ -126,6 +126,36 @@ export const labels: Kind<readonly string[]> = {
   },
 };
 
+export const sockets: Kind<readonly string[]> = {
+  type: 'repeated',
+  placeholder: 'SOCKET',
+  expects: 'the absolute name of a unix socket, such as unix:///run/containerd/containerd.sock',
+  parse: (text) => {
+    const names = text === '' ? [] : text.split('\n').map((name) => name.replace(/^unix:\/\//, ''));
+    return names.every((name) => name.startsWith('/')) ? names : undefined;
+  },
+};
+
+/** Where a kubelet or another server of HTTP listens. */
+export const httpUrl: Kind<string> = {
+  type: 'value',
+  placeholder: 'URL',
+  expects: 'a URL such as http://127.0.0.1:10255 or https://127.0.0.1:10250',
+  parse: (text) => {
+    const url = URL.parse(text);
+    const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+    return isHttp && url.hostname !== '' && !url.search && !url.hash ? text : undefined;
+  },
+};
+
+/** As Kubernetes calls nodes; part of a question, so nothing else may be in it. */
+export const nodeName: Kind<string> = {
+  type: 'value',
+  placeholder: 'NAME',
+  expects: 'the name of a node: lower-case letters, digits and . -',
+  parse: (text) => (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text) ? text : undefined),
+};
+
 export const files: Kind<readonly string[]> = {
   type: 'repeated',
   placeholder: 'FILE',

@@ -10,17 +10,20 @@ import {
   files,
   flag,
   headers,
+  httpUrl,
   integer,
   type Kind,
   labels,
   networkNames,
   networkNamespace,
+  nodeName,
   oneOf,
   otlpUrl,
   pairs,
   ringSize,
   root,
   size,
+  sockets,
   someOf,
 } from './kinds.ts';
 
@@ -100,6 +103,27 @@ export const table = {
   ).default(''),
   containerLabels: define(names, labels, 'Labels of containers that are reported, by their keys').default(''),
   containerWait: define(names, duration, "How long a record may wait for its container's name").default('2s'),
+  runtimeEndpoint: define(
+    names,
+    sockets,
+    'Where containerd, CRI-O or another CRI runtime listens; repeatable. By default the usual places',
+  ).default(''),
+  kubernetes: define(
+    names,
+    oneOf('auto', 'api', 'kubelet', 'none'),
+    'Who is asked for pods: the API server, the kubelet, nobody; auto: the API server where there is a service account, else the kubelet',
+  ).default('auto'),
+  kubeconfig: define(names, file, 'How the API server is reached from outside of a pod').optional,
+  kubeletEndpoint: define(names, httpUrl, 'Where the kubelet listens').default('http://127.0.0.1:10255'),
+  kubeletCertificate: define(names, file, "Certificates (PEM) that the kubelet's is checked against").optional,
+  nodeName: define(names, nodeName, 'The name that Kubernetes has for this host; default: the host name').optional,
+  podLabels: define(names, labels, 'Labels of pods that are reported, by their keys').default(''),
+  podAnnotations: define(names, labels, 'Annotations of pods that are reported, by their keys').default(''),
+  kubernetesPeers: define(
+    names,
+    flag,
+    'Whose pod or service the address of the other end is, in the whole cluster; takes memory',
+  ).default('false'),
   hostRoot: define(names, root, "Where the host's files are, when the agent is in a container itself").default('/'),
 
   format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')

@@ -2,10 +2,12 @@
 import type { Options } from '../cli/options.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
-import type { ConnectionRecord } from '../model.ts';
+import type { ConnectionRecord, Container } from '../model.ts';
 import { createContainerEnricher } from './container.ts';
 import type { Enricher } from './enricher.ts';
 import { createHold } from './hold.ts';
+import { createPodNaming } from './kubernetes/enrich.ts';
+import type { PodSource } from './kubernetes/names.ts';
 import { type Asker, createAsker } from './runtime/asker.ts';
 import { createRuntimes, type RuntimeOptions } from './runtime/index.ts';
 import { createLookup } from './runtime/lookup.ts';
@@ -15,6 +17,8 @@ export interface ContainersOptions {
   readonly options: RuntimeOptions & Pick<Options, 'docker' | 'containerWait'>;
   readonly ledger: Ledger;
   readonly log: Pick<Log, 'limited'>;
+  /** Asked for pods; undefined: the runtimes alone say what they have. */
+  readonly kubernetes?: PodSource | undefined;
   /** Takes records that have waited. */
   readonly emit: (records: ConnectionRecord[]) => void;
 }
@@ -27,18 +31,24 @@ export interface Containers {
   close(): void;
 }
 
-export function createContainers({ options, ledger, log, emit }: ContainersOptions): Containers {
+export function createContainers({ options, ledger, log, kubernetes, emit }: ContainersOptions): Containers {
   const runtimes = options.docker ? createRuntimes(options) : [];
   const lookup = createLookup({
     askers: runtimes.map((runtime) => safely(runtime, ledger, log)),
     ledger,
-    onSettled: (container) => hold.release(container),
+    onSettled: (container) => onSettled(container),
   });
+  const naming = kubernetes && createPodNaming(kubernetes, (container) => onSettled(container));
+  const isAwaited = (container: Container) => lookup.isAwaited(container) || (naming?.isAwaited(container) ?? false);
+  // Who waits for both waits for the later one.
+  const onSettled = (container: Container) => {
+    if (!isAwaited(container)) hold.release(container);
+  };
   const hold = createHold({
     wait: options.containerWait,
     keyOf({ process }) {
       const container = process?.container;
-      return container && lookup.isAwaited(container) ? container : undefined;
+      return container && isAwaited(container) ? container : undefined;
     },
     emit,
     onLate: (count) => {
@@ -46,7 +56,12 @@ export function createContainers({ options, ledger, log, emit }: ContainersOptio
     },
   });
   return {
-    enricher: createContainerEnricher({ onContainer: lookup.learn }),
+    enricher: createContainerEnricher({
+      onContainer(container, pod) {
+        lookup.learn(container, pod);
+        if (pod) naming?.learn(container, pod);
+      },
+    }),
     pass: hold.pass,
     close() {
       lookup.close();

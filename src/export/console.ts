@@ -9,7 +9,10 @@ import { createStdout } from './stdout.ts';
 import { createTextExporter, watchColumns } from './text.ts';
 
 export interface ConsoleOptions {
-  readonly options: Pick<Options, 'format' | 'verbose' | 'attribute' | 'containerLabels' | 'hostRoot'>;
+  readonly options: Pick<
+    Options,
+    'format' | 'verbose' | 'attribute' | 'containerLabels' | 'podLabels' | 'podAnnotations' | 'hostRoot'
+  >;
   readonly selection: Selection;
   readonly ledger: Ledger;
   readonly ownNetworkNamespace: number;
@@ -20,13 +23,14 @@ export interface ConsoleOptions {
 export function createConsoleExporter(given: ConsoleOptions): Exporter | undefined {
   const { options, selection, ledger, ownNetworkNamespace, onOutputLost } = given;
   if (options.format === 'none') return undefined;
+  const { containerLabels, podLabels, podAnnotations } = options;
+  const shown = { containerLabels, podLabels, podAnnotations };
   const stdout = createStdout({ ledger, onLost: onOutputLost });
   if (options.format === 'json') {
     const host = readHost(machineIdFile(options.hostRoot));
-    const json = { host, ownNetworkNamespace, attributes: options.attribute, containerLabels: options.containerLabels };
+    const json = { host, ownNetworkNamespace, attributes: options.attribute, ...shown };
     return createJsonExporter(stdout, selection.stdout, json);
   }
-  const { verbose, containerLabels } = options;
-  const text = { verbose, containerLabels, ownNetworkNamespace, env: process.env, columns: watchColumns() };
+  const text = { verbose: options.verbose, ...shown, ownNetworkNamespace, env: process.env, columns: watchColumns() };
   return createTextExporter(stdout, selection.stdout, text);
 }

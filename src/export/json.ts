@@ -8,19 +8,19 @@ import {
   eventName,
   type Host,
   hostAttributes,
+  type ShownLabels,
   severityNumber,
   unknownService,
 } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
 import { formatTime } from './time.ts';
 
-export interface JsonOptions {
+export interface JsonOptions extends ShownLabels {
   readonly host: Host;
   /** Inode number of the agent's own network namespace. */
   readonly ownNetworkNamespace: number;
   /** Added to each resource; what the user says wins over what was seen. */
   readonly attributes: Readonly<Record<string, string>>;
-  readonly containerLabels?: readonly string[];
 }
 
 /** Writes the selected records to stdout as JSON lines. */
@@ -50,7 +50,7 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
 /** The resource of a process is made once, and again when what others know of it, who are asked apart, has come. */
 function createResourceFormatter(options: JsonOptions): (process: Process | undefined) => string {
   const common = { ...readAll(hostAttributes, options.host), ...options.attributes };
-  const resourceAttributes = createResourceAttributes(options.containerLabels);
+  const resourceAttributes = createResourceAttributes(options);
   const unknown = JSON.stringify(wellFormed({ 'service.name': unknownService, ...common }));
   const cache = new WeakMap<Process, { state: readonly unknown[]; text: string }>();
   return (process) => {

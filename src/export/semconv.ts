@@ -228,8 +228,16 @@ export const resourceAttributes: readonly Attribute<Process>[] = [
   ),
 ];
 
-/** Of a process, with the labels of its container that were asked for. */
-export function createResourceAttributes(containerLabels: readonly string[] = []): readonly Attribute<Process>[] {
+/** Keys of labels and annotations that are shown. */
+export interface ShownLabels {
+  readonly containerLabels?: readonly string[];
+  readonly podLabels?: readonly string[];
+  readonly podAnnotations?: readonly string[];
+}
+
+/** Of a process, with the labels of its container and pod that were asked for. */
+export function createResourceAttributes(shown: ShownLabels = {}): readonly Attribute<Process>[] {
+  const { containerLabels = [], podLabels = [], podAnnotations = [] } = shown;
   const labels = containerLabels.map((key) =>
     define(
       `container.label.${key}`,
@@ -239,7 +247,17 @@ export function createResourceAttributes(containerLabels: readonly string[] = []
       ({ container }: Process) => container?.details?.labels?.[key],
     ),
   );
-  return [...resourceAttributes, ...labels];
+  const ofPod = (kind: 'label' | 'annotation', keys: readonly string[]) =>
+    keys.map((key) =>
+      define(
+        `k8s.pod.${kind}.${key}`,
+        'string',
+        `${kind === 'label' ? 'Label' : 'Annotation'} of the pod`,
+        `with --pod-${kind}s, ${KUBERNETES}`,
+        ({ pod }: Process) => pod?.kubernetes?.[`${kind}s`].get(key),
+      ),
+    );
+  return [...resourceAttributes, ...labels, ...ofPod('label', podLabels), ...ofPod('annotation', podAnnotations)];
 }
 
 /** `service.name` of a process: on its resource, and as a metric attribute. */

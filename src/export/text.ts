@@ -2,14 +2,14 @@
 import { isatty } from 'node:tty';
 import pc from 'picocolors';
 import type { ConnectionRecord, Exporter } from '../model.ts';
+import type { ShownLabels } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
 import { createBlockFormatter } from './text/block.ts';
 import { createLayout, isUtf8Locale } from './text/layout.ts';
 import { formatHeader, formatLine } from './text/line.ts';
 
-export interface TextOptions {
+export interface TextOptions extends ShownLabels {
   readonly verbose: boolean;
-  readonly containerLabels?: readonly string[];
   /** Inode number of the agent's own network namespace. */
   readonly ownNetworkNamespace: number;
   readonly env: Readonly<Record<string, string | undefined>>;

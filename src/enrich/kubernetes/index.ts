@@ -3,9 +3,12 @@
  * Without either, the names that the runtime has remain.
  */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Options } from '../../cli/options.ts';
 import { StartError } from '../../errors.ts';
 import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
+import type { ConnectionRecord } from '../../model.ts';
 import { type Access, inClusterAccess, kubeconfigAccess } from './access.ts';
 import { createApiSource, followPeers } from './api-source.ts';
 import { faultOf, tellFault } from './faults.ts';
@@ -37,6 +40,31 @@ export interface KubernetesOptions {
 
 export interface Kubernetes extends PodSource {
   readonly findPeer: Peers['find'];
+}
+
+/** From what the user gave. */
+export function kubernetesOptions(options: Options, ledger: Ledger, log: Log): KubernetesOptions {
+  return {
+    source: options.kubernetes,
+    kubeconfig: options.kubeconfig,
+    kubeletEndpoint: options.kubeletEndpoint,
+    kubeletCertificate: options.kubeletCertificate,
+    nodeName: options.nodeName ?? hostname().toLowerCase(),
+    labels: options.podLabels,
+    annotations: options.podAnnotations,
+    peers: options.kubernetesPeers,
+    ledger,
+    log,
+  };
+}
+
+/** Completes records with who the other end is in the cluster. */
+export function createClusterPeers(kubernetes: Kubernetes | undefined): (record: ConnectionRecord) => void {
+  if (!kubernetes) return () => undefined;
+  return (record) => {
+    const peer = kubernetes.findPeer(record.peerAddress);
+    if (peer) record.clusterPeer = peer;
+  };
 }
 
 /** Milliseconds for an answer. */

@@ -21,6 +21,8 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
     host: readHost(machineIdFile(options.hostRoot)),
     extra: options.attribute,
     containerLabels: options.containerLabels,
+    podLabels: options.podLabels,
+    podAnnotations: options.podAnnotations,
   };
   const logs = options.logs ? createLogs(context, common) : undefined;
   const metrics = options.metrics ? createMetrics(context, common, logs) : undefined;

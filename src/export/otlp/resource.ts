@@ -7,6 +7,7 @@ import {
   type Host,
   hostAttributes,
   resourceAttributes,
+  type ShownLabels,
   unknownService,
 } from '../semconv.ts';
 import { encodePair } from './any-value.ts';
@@ -26,16 +27,15 @@ const unknownProcess: readonly Attribute<undefined>[] = [
 ];
 
 /** What every resource of this agent says. */
-export interface CommonResource {
+export interface CommonResource extends ShownLabels {
   readonly host: Host;
   /** Added by the user. A key that the table has is the table's. */
   readonly extra?: Readonly<Record<string, string>>;
-  readonly containerLabels?: readonly string[];
 }
 
 export function createResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
   const common = encodeCommon(resource);
-  const write = compileAttributes(createResourceAttributes(resource.containerLabels), ATTRIBUTES, out);
+  const write = compileAttributes(createResourceAttributes(resource), ATTRIBUTES, out);
   const writeUnknown = compileAttributes(unknownProcess, ATTRIBUTES, out);
   return (process) => {
     const start = out.begin(RESOURCE);
@@ -74,7 +74,7 @@ export function readAttributes<Source>(
 
 /** The attributes of the resource of a process; of the host alone when the process isn't known. */
 export function readResource(process: Process | undefined, common: CommonResource): Record<string, AttributeValue> {
-  const attributes = createResourceAttributes(common.containerLabels);
+  const attributes = createResourceAttributes(common);
   const own = process ? readAttributes(attributes, process) : readAttributes(unknownProcess, undefined);
   return { ...own, ...readCommon(common) };
 }

@@ -1,15 +1,21 @@
 /** `-v`: every field of a record as an indented block, under the names that OTLP uses. */
 import type { ConnectionRecord } from '../../model.ts';
-import { type Attribute, type AttributeValue, createRecordAttributes, createResourceAttributes } from '../semconv.ts';
+import {
+  type Attribute,
+  type AttributeValue,
+  createRecordAttributes,
+  createResourceAttributes,
+  type ShownLabels,
+} from '../semconv.ts';
 import { sanitise } from './sanitise.ts';
 
 /** Makes the function from a record to its block, each line with its line feed. */
 export function createBlockFormatter(
-  options: { readonly ownNetworkNamespace: number; readonly containerLabels?: readonly string[] },
+  options: ShownLabels & { readonly ownNetworkNamespace: number },
   ascii: boolean,
 ): (record: ConnectionRecord) => string {
   const recordAttributes = createRecordAttributes(options);
-  const resourceAttributes = createResourceAttributes(options.containerLabels);
+  const resourceAttributes = createResourceAttributes(options);
   return (record) => {
     const owner = record.process ? formatAll(resourceAttributes, record.process, ascii) : '';
     return owner + formatAll(recordAttributes, record, ascii);

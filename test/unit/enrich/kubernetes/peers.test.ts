@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { createPeers, parseService } from '../../../../src/enrich/kubernetes/peers.ts';
 import { parsePod, wellKnown } from '../../../../src/enrich/kubernetes/pod.ts';
@@ -93,4 +95,32 @@ for (const object of [null, 'x', {}, { metadata: { uid: 'u' } }]) {
 
 test('a service whose parts have odd types has no address', (t) => {
   t.deepEqual(service('odd', { clusterIP: 7, clusterIPs: 'x', externalIPs: [null, {}] })?.addresses, []);
+});
+
+test('ten thousand pods take at most 8 MiB', (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const peers = createPeers();
+  const all = Array.from({ length: 10_000 }, (_, index) => {
+    const workload = `deployment-${index % 700}-5d9c7b8f6d`;
+    return JSON.stringify(
+      pod(`${workload}-x${index}`, {
+        uid: `1f0e2d3c-aaaa-4bbb-8ccc-${String(index).padStart(12, '0')}`,
+        namespace: `team-${index % 60}`,
+        owner: ['ReplicaSet', workload],
+        labels: { 'pod-template-hash': '5d9c7b8f6d' },
+        ip: `10.0.${index >> 8}.${index & 255}`,
+      }),
+    );
+  });
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (const text of all) {
+    const parsed = parsePod(JSON.parse(text), wellKnown);
+    if (parsed) peers.pods.put(parsed);
+  }
+  collect();
+  const mebibytes = (process.memoryUsage().heapUsed - before) / 2 ** 20;
+  t.is(peers.size, 10_000);
+  t.true(mebibytes < 8, `${mebibytes} MiB`);
 });

@@ -1,0 +1,248 @@
+/** A real containerd of the test's own: root, state, socket and network namespace, an image made of busybox, and pods. */
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, credentials } from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
+import type { Namespace } from './netns.ts';
+import { finished, output } from './processes.ts';
+
+/** The image that every container here is made of. */
+export const IMAGE = { name: 'sockflow.test/shop/busybox', tag: '1.0' };
+const REFERENCE = `${IMAGE.name}:${IMAGE.tag}`;
+
+export interface Containerd {
+  readonly socket: string;
+  ctr(...args: string[]): Promise<string>;
+  /** Returns the id of the sandbox. */
+  runPod(pod: PodIdentity): Promise<string>;
+  /** Starts `command` in the pod; returns the id of the container. */
+  runContainer(pod: PodIdentity, sandbox: string, name: string, command: readonly string[]): Promise<string>;
+  kill(): Promise<void>;
+  /** Starts it again after `kill`. */
+  restart(): Promise<void>;
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export interface PodIdentity {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
+/** `directory`: short, since names of sockets are; the caller removes it. */
+export async function startContainerd(directory: string, netns: Namespace): Promise<Containerd> {
+  const socket = join(directory, 'c.sock');
+  const config = join(directory, 'config.toml');
+  const logFile = join(directory, 'containerd.log');
+  writeFileSync(config, configuration(directory, socket));
+  writeNetwork(join(directory, 'net.d'));
+  let child = await launch(netns, config, logFile, socket);
+  const sandboxes = new Set<string>();
+  const ctr = (...args: string[]) =>
+    output(netns.spawn('ctr', ['--address', socket, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }), `ctr ${args[0]}`);
+  const image = join(directory, 'image.tar');
+  writeImage(directory, image);
+  for (const namespace of ['default', 'k8s.io'])
+    await ctr('-n', namespace, 'images', 'import', '--snapshotter', 'native', image);
+  let client = new Client(`unix://${socket}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
+  const call = (name: keyof typeof methods, message: object) => ask(client, name, message);
+
+  const podConfig = ({ name, namespace, uid }: PodIdentity) => ({
+    metadata: { name, namespace, uid, attempt: 0 },
+    hostname: name,
+    logDirectory: directory,
+    labels: { app: 'shop' },
+    linux: { cgroupParent: `/kubepods/besteffort/pod${uid}` },
+  });
+  return {
+    socket,
+    ctr,
+    async runPod(pod) {
+      const { podSandboxId } = await call('RunPodSandbox', { config: podConfig(pod) });
+      sandboxes.add(String(podSandboxId));
+      return String(podSandboxId);
+    },
+    async runContainer(pod, sandbox, name, command) {
+      const { containerId } = await call('CreateContainer', {
+        podSandboxId: sandbox,
+        config: {
+          metadata: { name, attempt: 0 },
+          image: { image: REFERENCE },
+          command,
+          labels: { tier: name },
+          logPath: `${name}.log`,
+        },
+        sandboxConfig: podConfig(pod),
+      });
+      await call('StartContainer', { containerId });
+      return String(containerId);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await finished(child);
+    },
+    async restart() {
+      child = await launch(netns, config, logFile, socket);
+      client.close();
+      client = new Client(`unix://${socket}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+    async stop() {
+      for (const id of sandboxes) {
+        await call('StopPodSandbox', { podSandboxId: id });
+        await call('RemovePodSandbox', { podSandboxId: id });
+      }
+      client.close();
+      child.kill('SIGTERM');
+      await finished(child);
+      removeCgroups();
+    },
+  };
+}
+
+async function launch(netns: Namespace, config: string, logFile: string, socket: string): Promise<ChildProcess> {
+  const log = openSync(logFile, 'a');
+  const child = netns.spawn('setpriv', ['--pdeathsig', 'KILL', 'containerd', '--config', config], {
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      execFileSync('ctr', ['--address', socket, 'version'], { stdio: 'ignore', timeout: 5_000 });
+      return child;
+    } catch {
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`containerd did not start:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
+      await sleep(100);
+    }
+  }
+}
+
+function configuration(directory: string, socket: string): string {
+  return `
+version = 2
+root = "${directory}/root"
+state = "${directory}/state"
+oom_score = 0
+[grpc]
+  address = "${socket}"
+[ttrpc]
+  address = "${socket}.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${directory}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${REFERENCE}"
+  restrict_oom_score_adj = true
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "${directory}/net.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+`;
+}
+
+/** A bridge in the namespace of containerd, and loopback in each pod. */
+function writeNetwork(directory: string): void {
+  mkdirSync(directory);
+  const bridge = {
+    type: 'bridge',
+    bridge: 'sfbr0',
+    isGateway: true,
+    ipMasq: false,
+    ipam: { type: 'host-local', ranges: [[{ subnet: '10.88.77.0/24' }]], dataDir: join(directory, 'leases') },
+  };
+  const all = { cniVersion: '0.4.0', name: 'sockflow', plugins: [bridge, { type: 'loopback' }] };
+  writeFileSync(join(directory, '10-sockflow.conflist'), JSON.stringify(all));
+}
+
+/** An archive as `docker save` makes it. */
+function writeImage(directory: string, file: string): void {
+  const build = join(directory, 'image');
+  const layer = join(build, 'layer');
+  mkdirSync(join(layer, 'bin'), { recursive: true });
+  mkdirSync(join(layer, 'tmp'));
+  execFileSync('cp', ['/bin/busybox', join(layer, 'bin/busybox')]);
+  for (const name of ['sh', 'nc', 'sleep', 'cat', 'true'])
+    execFileSync('ln', ['-s', 'busybox', join(layer, 'bin', name)]);
+  execFileSync('tar', ['-C', layer, '-cf', join(build, 'layer.tar'), '.']);
+  const diff = createHash('sha256')
+    .update(readFileSync(join(build, 'layer.tar')))
+    .digest('hex');
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Cmd: ['/bin/sleep', '1000000'], Env: ['PATH=/bin'] },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${diff}`] },
+  };
+  writeFileSync(join(build, 'config.json'), JSON.stringify(config));
+  writeFileSync(
+    join(build, 'manifest.json'),
+    JSON.stringify([{ Config: 'config.json', RepoTags: [REFERENCE], Layers: ['layer.tar'] }]),
+  );
+  execFileSync('tar', ['-C', build, '-cf', file, 'manifest.json', 'config.json', 'layer.tar']);
+}
+
+/** runc leaves the parents of what it made. */
+function removeCgroups(): void {
+  for (const tree of readdirSync('/sys/fs/cgroup')) removeTree(join('/sys/fs/cgroup', tree, 'kubepods'));
+  removeTree('/sys/fs/cgroup/kubepods');
+}
+
+function removeTree(directory: string): void {
+  try {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeTree(join(directory, entry.name));
+    }
+    rmdirSync(directory);
+  } catch {
+    // It was never there, or somebody else uses it; the look for leftovers tells.
+  }
+}
+
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  message Meta { string name = 1; string uid = 2; string namespace = 3; uint32 attempt = 4; }
+  message Linux { string cgroup_parent = 1; }
+  message PodConfig { Meta metadata = 1; string hostname = 2; string log_directory = 3; map<string, string> labels = 6; Linux linux = 8; }
+  message RunPodSandbox { PodConfig config = 1; }
+  message PodAnswer { string pod_sandbox_id = 1; }
+  message ContainerMeta { string name = 1; uint32 attempt = 2; }
+  message Image { string image = 1; }
+  message ContainerConfig {
+    ContainerMeta metadata = 1; Image image = 2; repeated string command = 3; map<string, string> labels = 9; string log_path = 11;
+  }
+  message CreateContainer { string pod_sandbox_id = 1; ContainerConfig config = 2; PodConfig sandbox_config = 3; }
+  message ContainerAnswer { string container_id = 1; }
+  message StartContainer { string container_id = 1; }
+  message StopPodSandbox { string pod_sandbox_id = 1; }
+  message RemovePodSandbox { string pod_sandbox_id = 1; }
+  message Nothing {}
+`);
+const methods = {
+  RunPodSandbox: 'PodAnswer',
+  CreateContainer: 'ContainerAnswer',
+  StartContainer: 'Nothing',
+  StopPodSandbox: 'Nothing',
+  RemovePodSandbox: 'Nothing',
+};
+
+function ask(client: Client, name: keyof typeof methods, message: object): Promise<Record<string, unknown>> {
+  const request = root.lookupType(name);
+  const answer = root.lookupType(methods[name]);
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      `/runtime.v1.RuntimeService/${name}`,
+      (value: object) => Buffer.from(request.encode(request.fromObject(value)).finish()),
+      (bytes: Buffer) => answer.toObject(answer.decode(bytes)),
+      message,
+      { deadline: Date.now() + 60_000 } as never,
+      (error: Error | null, value?: Record<string, unknown>) => (error ? reject(error) : resolve(value ?? {})),
+    );
+  });
+}
