@@ -8,6 +8,7 @@ import { createDecoder } from './capture/decode.ts';
 import { checkHost } from './capture/host.ts';
 import { describeFromProc, procOf } from './capture/proc.ts';
 import type { Options } from './cli/options.ts';
+import { createJoin } from './correlate/join.ts';
 import { correlateOutcome } from './correlate/outcome.ts';
 import { createNames } from './dns/index.ts';
 import { createContainers } from './enrich/containers.ts';
@@ -75,15 +76,21 @@ export async function startPipeline(
 
   const enrichClusterPeer = createClusterPeers(kubernetes);
 
+  const forward = (records: ConnectionRecord[]): void => {
+    for (const record of records) {
+      enrichPlace(record);
+      enrichClusterPeer(record);
+    }
+    exportAll(containers.pass(records));
+  };
+  const join = createJoin({ emit: forward });
   const onBatch = (buffer: ArrayBuffer, length: number): void => {
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
       if (options.dns) names.name(record);
-      enrichPlace(record);
-      enrichClusterPeer(record);
     }
-    exportAll(containers.pass(records));
+    join.add(records);
   };
 
   const capture = startCapture(
@@ -121,6 +128,7 @@ export async function startPipeline(
   async function stop(deadline: number): Promise<void> {
     clearInterval(snapshots);
     await capture.stop();
+    join.flush();
     containers.close();
     kubernetes?.close();
     await Promise.all(exporters.map((exporter) => exporter.shutdown(deadline)));

@@ -423,6 +423,7 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
     ...endpoints,
     interfaceName,
     ...peer,
+    ...hostPeer,
     ...clusterPeer,
     ...connection,
     namespaceAttribute(options.ownNetworkNamespace),
@@ -502,13 +503,46 @@ const interfaceName = define(
 
 const PEERS = 'with --kubernetes-peers, where the address is';
 
+const ON_HOST = 'the other end is on this host and was seen';
+
+/** Who is at the other end, when that is on this host. */
+const hostPeer: readonly Attribute<ConnectionRecord>[] = [
+  define('sockflow.peer.process.pid', 'int', 'Process at the other end', ON_HOST, (record) => record.peerProcess?.pid),
+  define(
+    'sockflow.peer.process.executable.name',
+    'string',
+    'Last part of the path of its executable',
+    ON_HOST,
+    (record) => filled(record.peerProcess?.executableName),
+  ),
+  define(
+    'sockflow.peer.container.id',
+    'string',
+    'The container that it is in',
+    `${ON_HOST}, in a container`,
+    (record) => record.peerProcess?.container?.id,
+  ),
+  define(
+    'sockflow.peer.container.name',
+    'string',
+    'Name of that container',
+    `${ON_HOST}, in a container that a runtime knows`,
+    (record) => filled(record.peerProcess?.container?.details?.name),
+  ),
+];
+
+/** The pod at the other end: that of the process, when it is on this host. */
+function peerPod(record: ConnectionRecord): PodDetails | undefined {
+  return peerOfKind(record, 'pod') ?? namedPod(record.peerProcess?.pod);
+}
+
 const clusterPeer: readonly Attribute<ConnectionRecord>[] = [
   define(
     'sockflow.peer.k8s.pod.name',
     'string',
     'The pod that has the address of the other end',
-    `${PEERS} a pod's`,
-    (record) => peerOfKind(record, 'pod')?.name,
+    `${PEERS} a pod's; or ${ON_HOST}, in a pod`,
+    (record) => peerPod(record)?.name,
   ),
   define(
     'sockflow.peer.k8s.service.name',
@@ -521,8 +555,11 @@ const clusterPeer: readonly Attribute<ConnectionRecord>[] = [
     'sockflow.peer.k8s.namespace.name',
     'string',
     'Namespace of that pod or service',
-    `${PEERS} theirs`,
-    ({ clusterPeer: found }) => (found && 'namespace' in found ? found.namespace : undefined),
+    `${PEERS} theirs; or ${ON_HOST}, in a pod`,
+    (record) => {
+      const found = record.clusterPeer;
+      return found && 'namespace' in found ? found.namespace : peerPod(record)?.namespace;
+    },
   ),
   define(
     'sockflow.peer.k8s.node.name',

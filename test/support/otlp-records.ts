@@ -145,6 +145,9 @@ function eventOf(number: number): ConnectionEvent {
 
 const ipv6 = { networkType: 'ipv6', localAddress: '2001:db8::17', peerAddress: 'fe80::1ff:fe23:4567:890a' } as const;
 
+const inContainer = { id: '7f'.repeat(32), runtime: 'podman', details: { runtime: 'podman', name: 'db' } } as const;
+const inPod = { uid: '7'.repeat(32), details: { name: 'db-0', namespace: 'shop' } };
+
 const oddities: readonly Partial<ConnectionRecord>[] = [
   {},
   { end: { error: 0, established: true, bound: true, attempt: false, late: true } },
@@ -168,7 +171,7 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { state: 'größe', attribution: 'none', mptcpId: 'abcdef0123456789', retransmittedSequence: 4_294_967_295 },
   { event: 'retransmit', retransmittedSequence: 1, retransmittedSegments: 44 },
   { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
-  { peerProcess: makeProcess(9, { executableName: 'größe-日本語' }) },
+  { peerProcess: makeProcess(9, { executableName: 'größe-日本語', container: inContainer, pod: inPod }) },
   { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },
   { clusterPeer: { kind: 'pod', name: 'db-0', namespace: 'shop', workload: everyWorkload } },
   { clusterPeer: { kind: 'service', name: 'größe', namespace: 'shop' } },
