@@ -9,7 +9,7 @@ import type { Container, Pod } from '../../model.ts';
 import type { Answer, Asker } from './asker.ts';
 import type { Found } from './runtime.ts';
 
-/** Containers that are known: about 1 KiB each. */
+/** Containers that are known: about 4 KiB each, with all that is kept of them. */
 const LIMIT = 8_192;
 
 /** Milliseconds after which a container that nobody has is asked for once more: a runtime may be slower than we are. */

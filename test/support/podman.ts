@@ -1,0 +1,94 @@
+/** A real Podman of the test's own: storage, state, socket and mounts. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeBusyboxRoot } from './busybox-image.ts';
+import type { Namespace } from './netns.ts';
+import { finished, output, settled } from './processes.ts';
+
+export const IMAGE = 'localhost/sockflow/busybox:1.2';
+
+/** What a host without CAP_SYS_RESOURCE lets a container have, and a version 1 of cgroups beside version 2. */
+const MODEST = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024', '--network', 'host'];
+
+export class Podman {
+  readonly socket: string;
+  readonly #directory: string;
+  readonly #netns: Namespace;
+  readonly #holder: ChildProcess;
+  #service: ChildProcess | undefined;
+
+  private constructor(directory: string, netns: Namespace, holder: ChildProcess) {
+    this.#directory = directory;
+    this.#netns = netns;
+    this.#holder = holder;
+    this.socket = join(directory, 'podman.sock');
+  }
+
+  /** `directory`: short, since names of sockets are; the caller removes it. */
+  static async start(directory: string, netns: Namespace): Promise<Podman> {
+    const script = 'mount -t tmpfs none /run && mkdir /run/lock && echo up && exec cat';
+    const holder = netns.spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (holder.stdout) await once(holder.stdout, 'data');
+    const podman = new Podman(directory, netns, holder);
+    await podman.podman('import', writeBusyboxRoot(directory), IMAGE);
+    return podman;
+  }
+
+  /** The service that answers on the socket. */
+  serve(): void {
+    const tied = ['setpriv', '--pdeathsig', 'KILL'];
+    this.#service = this.#spawn(tied, ['system', 'service', '--time', '0', `unix://${this.socket}`], 'ignore');
+  }
+
+  /** Containers do not need it. */
+  async killService(): Promise<void> {
+    this.#service?.kill('SIGKILL');
+    if (this.#service) await finished(this.#service);
+  }
+
+  async podman(...args: string[]): Promise<string> {
+    return (await output(this.#spawn([], args, 'pipe'), `podman ${args[0]}`)).trim();
+  }
+
+  /** Runs a line of shell in a container to its end; the container is gone then. */
+  run(name: string, line: string, ...options: string[]): Promise<string> {
+    return this.podman('run', '--rm', '--name', name, ...MODEST, ...options, IMAGE, '/bin/sh', '-c', line);
+  }
+
+  /** The same, and does not wait; its id. */
+  begin(name: string, line: string): Promise<string> {
+    return this.run(name, line, '--detach');
+  }
+
+  async stop(): Promise<void> {
+    await this.podman('rm', '--all', '--force', '--time', '0');
+    await this.killService();
+    this.#holder.stdin?.end();
+    await finished(this.#holder);
+    await settled(removeCgroups, Boolean);
+  }
+
+  #spawn(before: readonly string[], args: readonly string[], stdio: 'pipe' | 'ignore'): ChildProcess {
+    const of = (name: string) => join(this.#directory, name);
+    const places = ['--root', of('storage'), '--runroot', of('runroot'), '--tmpdir', of('tmp')];
+    const manner = ['--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--events-backend', 'file'];
+    const mounts = `--mount=/proc/${this.#holder.pid}/ns/mnt`;
+    const command = [mounts, ...before, 'podman', ...places, ...manner, '--runtime', 'runc', ...args];
+    return this.#netns.spawn('nsenter', command, { stdio: ['ignore', stdio, stdio] });
+  }
+}
+
+/** False while there are some. */
+function removeCgroups(): boolean {
+  const pattern = '/sys/fs/cgroup/{libpod_parent,*/libpod_parent}';
+  for (const directory of globSync([`${pattern}/*`, pattern])) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // A file, or its last process is just ending.
+    }
+  }
+  return globSync(pattern).length === 0;
+}
