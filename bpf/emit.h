@@ -4,6 +4,7 @@
 #define SOCKFLOW_EMIT_H
 
 #include "connection.h"
+#include "owner.h"
 #include "ring.h"
 
 static __always_inline __u64 mix(__u64 x) {
@@ -201,6 +202,32 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   fill_reported(r, &now);
   ring_submit(r);
   return true;
+}
+
+/* A record of what is no socket of its own, to be filled and submitted. NULL, and counted, when the ring is full. */
+static __always_inline struct sf_connection *bare_record(__u8 event) {
+  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+  if (!r) {
+    count(SF_COUNT_DROPPED_EVENTS);
+    return NULL;
+  }
+  __builtin_memset(r, 0, sizeof(*r));
+  r->kind = SF_KIND_CONNECTION;
+  r->event = event;
+  r->length = sizeof(*r);
+  r->flags = SF_FLAG_BOUND;
+  r->time_ns = r->start_ns = bpf_ktime_get_boot_ns();
+  return r;
+}
+
+/* Its owner is that of the listener. */
+static __always_inline void owned_by_listener(struct sf_connection *r, const struct sock *listener) {
+  struct connection owner = {};
+  owner_from_listener(&owner, listener);
+  r->role = SF_ROLE_SERVER;
+  r->attribution = owner.attribution;
+  r->pid = owner.pid;
+  r->process = owner.process;
 }
 
 static __always_inline bool emit(const struct tcp_sock *tp, const struct connection *c, __u8 event, __u8 state) {

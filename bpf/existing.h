@@ -6,6 +6,7 @@
 #ifndef SOCKFLOW_EXISTING_H
 #define SOCKFLOW_EXISTING_H
 
+#include "drop.h"
 #include "emit.h"
 #include "owner.h"
 
@@ -56,10 +57,12 @@ static __always_inline void socket_found(struct sock *sk, struct task_struct *ta
   struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
   if (!tp) return;
   __u32 process = process_of(task, leader);
-  if (state == TCP_LISTEN)
+  if (state == TCP_LISTEN) {
     listener_begin(sk, task->tgid, process);
-  else
+    listener_watch(sk);
+  } else {
     connection_found(sk, tp, task->tgid, process);
+  }
 }
 
 #endif

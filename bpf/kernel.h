@@ -43,6 +43,10 @@ typedef struct {
   long counter;
 } atomic64_t;
 
+typedef struct {
+  int counter;
+} atomic_t;
+
 struct ns_common {
   unsigned int inum;
 };
@@ -103,6 +107,7 @@ struct sock {
   struct sock_common __sk_common;
   int sk_rx_dst_ifindex; /* 5.17 and later (0c0a5ef809f9) */
   struct dst_entry *sk_dst_cache;
+  atomic_t sk_drops;
   struct sk_buff_head sk_error_queue;
   int sk_err;
   __u16 sk_protocol;
@@ -259,9 +264,14 @@ struct sk_buff {
   char cb[48]; /* TCP's own: a tcp_skb_cb */
   unsigned long _skb_refdst;
   unsigned long _nfct; /* a nf_conn; the three lowest bits say which way */
+  int skb_iif;         /* by which it came in; 0: it did not */
   unsigned char *head;
-  __u16 network_header; /* offsets from head */
+  __u16 network_header; /* offsets from head, as the next two */
   __u16 transport_header;
+  unsigned int end; /* skb_shared_info */
+};
+struct skb_shared_info {
+  __u16 gso_segs;
 };
 
 /* What a SYN makes of a listener, until the last ACK. */

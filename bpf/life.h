@@ -4,6 +4,7 @@
 #define SOCKFLOW_LIFE_H
 
 #include "attempt.h"
+#include "drop.h"
 #include "emit.h"
 #include "owner.h"
 #include "reset.h"
@@ -76,7 +77,7 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   struct connection *c = connection_get(sk, cookie_of(sk));
   if (!c) return;
   if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
-  if (emit_resets) remember_dropped(sk, c);
+  if (emit_resets && oldstate != TCP_LAST_ACK) remember_dropped(sk, c);
   connection_end(tp, c, oldstate);
 }
 
@@ -93,11 +94,14 @@ static __always_inline void state_changes(struct sock *sk, int oldstate, int new
     client_begins(sk);
   } else if (newstate == TCP_LISTEN) {
     listener_begin(sk, bpf_get_current_pid_tgid() >> 32, current_process());
+    listener_watch(sk);
   } else if (newstate == TCP_CLOSE) {
-    if (oldstate == TCP_LISTEN)
+    if (oldstate == TCP_LISTEN) {
+      listener_unwatch(sk, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport));
       listener_end(sk, tp);
-    else
+    } else {
       ended(sk, tp, oldstate);
+    }
   } else if (oldstate != TCP_SYN_RECV && (newstate == TCP_FIN_WAIT1 || newstate == TCP_LAST_ACK)) {
     /* Process context: shutdown or close was called. A reader that still waits is learnt from by nothing else. */
     given_up(connection_get(sk, cookie_of(sk)));

@@ -10,7 +10,6 @@
 
 #include "attempt.h"
 #include "emit.h"
-#include "owner.h"
 #include "segment.h"
 
 const volatile bool emit_resets = false;
@@ -58,20 +57,11 @@ static __always_inline void reset_of_nobody(const struct sock *sk, const struct 
   /* Before 6.14 the verifier thinks that sk is never NULL; reading from NULL gives 0 there. */
   __u8 state = sk ? sk->__sk_common.skc_state : 0;
   bool from_segment = !state || state == TCP_LISTEN;
-  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-  if (!r) {
-    count(SF_COUNT_DROPPED_EVENTS);
-    return;
-  }
-  __builtin_memset(r, 0, sizeof(*r));
-  r->kind = SF_KIND_CONNECTION;
-  r->event = SF_EVENT_RESET_SENT;
-  r->length = sizeof(*r);
+  struct sf_connection *r = bare_record(SF_EVENT_RESET_SENT);
+  if (!r) return;
   r->state = state ? state : TCP_CLOSE;
-  r->flags = SF_FLAG_BOUND;
   r->detail = reason;
   r->segments = 1;
-  r->time_ns = r->start_ns = bpf_ktime_get_boot_ns();
   if (from_segment && skb) {
     endpoints_of_segment(r, skb);
   } else if (sk) {
@@ -79,14 +69,7 @@ static __always_inline void reset_of_nobody(const struct sock *sk, const struct 
     r->local_port = sk->__sk_common.skc_num;
     r->cookie = cookie_of(sk);
   }
-  if (state == TCP_LISTEN) {
-    struct connection owner = {};
-    owner_from_listener(&owner, sk);
-    r->role = SF_ROLE_SERVER;
-    r->attribution = owner.attribution;
-    r->pid = owner.pid;
-    r->process = owner.process;
-  }
+  if (state == TCP_LISTEN) owned_by_listener(r, sk);
   r->id = mix(r->time_ns ^ ((__u64)r->peer_port << 48 | (__u64)r->local_port << 32));
   if (only_netns && r->netns != only_netns)
     bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);

@@ -9,7 +9,6 @@
 
 #include "attempt.h"
 #include "emit.h"
-#include "owner.h"
 
 static __always_inline void segment_retransmitted(const struct sock *sk, const struct sk_buff *skb) {
   struct connection *c = connection_get(sk, cookie_of(sk));
@@ -36,28 +35,14 @@ static __always_inline __u64 request_start(const struct tcp_request_sock *reques
  */
 static __always_inline void synack_retransmitted(const struct sock *listener, const struct request_sock *request) {
   if (!is_watched((struct sock *)listener)) return;
-  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-  if (!r) {
-    count(SF_COUNT_DROPPED_EVENTS);
-    return;
-  }
-  __builtin_memset(r, 0, sizeof(*r));
+  struct sf_connection *r = bare_record(SF_EVENT_RETRANSMIT);
+  if (!r) return;
   const struct tcp_request_sock *tcp = (const void *)request;
-  struct connection owner = {};
-  owner_from_listener(&owner, listener);
-  r->kind = SF_KIND_CONNECTION;
-  r->event = SF_EVENT_RETRANSMIT;
-  r->length = sizeof(*r);
-  r->role = SF_ROLE_SERVER;
-  r->attribution = owner.attribution;
+  owned_by_listener(r, listener);
   r->state = TCP_SYN_RECV;
-  r->time_ns = bpf_ktime_get_boot_ns();
   r->start_ns = request_start(tcp);
   r->cookie = bpf_get_socket_cookie((void *)request);
   r->id = id_of_numbers(BPF_CORE_READ(tcp, snt_isn) + 1, BPF_CORE_READ(tcp, rcv_isn) + 1);
-  r->pid = owner.pid;
-  r->process = owner.process;
-  r->flags = SF_FLAG_BOUND;
   r->segments = 1;
   r->retransmits = request->num_retrans + 1; /* this one is counted behind the hook */
   fill_endpoints(r, &request->__req_common);

@@ -10,8 +10,8 @@
  *   retransmit.h  segments sent again            segment.h     what a packet says by itself
  *   once.h        for hooks that interrupt each other
  *   flow.h        UDP conversations              datagram.h    packets that belong to them
- *   nat.h         translated addresses
- *   dns.h         look-ups of names
+ *   nat.h         translated addresses           dns.h         look-ups of names
+ *   drop.h        what the kernel threw away
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -21,6 +21,7 @@
 #include "connection.h"
 #include "datagram.h"
 #include "dns.h"
+#include "drop.h"
 #include "emit.h"
 #include "existing.h"
 #include "life.h"
@@ -227,6 +228,19 @@ int dns_arriving(struct __sk_buff *ctx) {
   return 1;
 }
 
+/* Whatever packet is dropped on the host; attached only when asked for. */
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(dropped, const struct sk_buff *skb) {
+  segment_dropped(ctx, skb, false);
+  return 0;
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(dropped_missed, const struct sk_buff *skb) {
+  segment_dropped(ctx, skb, true);
+  return 0;
+}
+
 /* What is older than the agent: once, at start. */
 SEC("iter/task_file")
 int existing(struct bpf_iter__task_file *ctx) {
@@ -252,6 +266,7 @@ int look_at_table(struct sf_look *ask) {
     copy.next = copy.first + 1;
     if (overflowed) bpf_for_each_map_elem(&overflow, look_overflow, &copy, 0);
   }
+  if (copy.first == 0 && copy.round && watch_listeners) bpf_for_each_map_elem(&listening, look_at_listener, NULL, 0);
   ask->live = copy.live;
   ask->next = copy.next;
   return 0;

@@ -25,6 +25,8 @@ enum sf_event {
   SF_EVENT_RETRANSMIT = 5, /* a segment of it was sent again */
   SF_EVENT_RESET_SENT = 6,
   SF_EVENT_RESET_RECEIVED = 7,
+  SF_EVENT_DROP_SENT = 8, /* segments that the kernel dropped: on their way out, or in */
+  SF_EVENT_DROP_RECEIVED = 9,
 };
 
 enum sf_dns_event {
@@ -135,8 +137,8 @@ struct sf_connection {
   __u32 send_buffer_limited_ms;
   __u16 error; /* errno of the socket */
   __u8 shutdown;
-  __u8 flags;      /* enum sf_flag */
-  __u32 detail;    /* retransmit: first byte of the segment, counted from the SYN; reset sent: the kernel's reason */
+  __u8 flags;   /* enum sf_flag */
+  __u32 detail; /* retransmit: first byte of the segment, counted from the SYN; reset sent, drop: the kernel's reason */
   __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
   __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
   __u32 segments;  /* that the event is of; 0 where it is of none */

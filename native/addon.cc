@@ -61,6 +61,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.emit_open = flag("emitOpen");
     native.retransmits = flag("retransmits");
     native.resets = flag("resets");
+    native.drops = flag("drops");
+    native.listeners = flag("listeners");
     native.existing = flag("existing");
     native.details = flag("details");
     native.dns = flag("dns");
@@ -108,6 +110,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     auto result = Napi::Object::New(env);
     result.Set("wholeHost", Napi::Boolean::New(env, features.whole_host));
     result.Set("snapshot", Napi::Boolean::New(env, features.snapshot));
+    result.Set("drops", Napi::Boolean::New(env, features.drops));
     result.Set("useCalls", Napi::Boolean::New(env, features.use_calls));
     result.Set("udp", Napi::Boolean::New(env, features.udp));
     result.Set("translation", Napi::Boolean::New(env, features.translation));
@@ -262,9 +265,10 @@ class Capture : public Napi::ObjectWrap<Capture> {
   bool woken_ = false;
 };
 
-Napi::Value ResetReasons(const Napi::CallbackInfo &info) {
+Napi::Value Enumeration(const Napi::CallbackInfo &info) {
   auto names = Napi::Array::New(info.Env());
-  sf_reset_reasons(
+  sf_enumeration(
+      info[0].As<Napi::String>().Utf8Value().c_str(),
       [](void *context, uint32_t number, const char *text) { (*static_cast<Napi::Array *>(context))[number] = text; },
       &names);
   return names;
@@ -272,7 +276,7 @@ Napi::Value ResetReasons(const Napi::CallbackInfo &info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Capture", Capture::Define(env));
-  exports.Set("resetReasons", Napi::Function::New(env, ResetReasons));
+  exports.Set("enumeration", Napi::Function::New(env, Enumeration));
   exports.Set("lookupName", Napi::Function::New(env, LookupName));
   return exports;
 }

@@ -63,6 +63,9 @@ int load_undisturbed(struct sockflow_bpf *skeleton) {
 // Since 6.10 the tracepoint tells why a reset is sent.
 bool reset_has_reason() { return tracepoint_arguments("tcp_send_reset") >= 4; }
 
+// Since 6.11 the tracepoint names the receiving socket.
+bool drop_has_receiver() { return tracepoint_arguments("kfree_skb") >= 5; }
+
 // Since 6.3.
 bool has_use_calls() { return tracepoint_arguments("sock_send_length") > 0; }
 
@@ -98,6 +101,13 @@ int attach_resets(struct sockflow_bpf *skeleton, struct sf_error *error, const W
     code = attach_program(programs.reset_received_missed, "attach tcp_receive_reset again", error, words,
                           &links.reset_received_missed);
   return code;
+}
+
+int attach_drops(struct sockflow_bpf *skeleton, struct sf_error *error, const Words &words) {
+  auto &links = skeleton->links;
+  int code = attach_program(skeleton->progs.dropped, "attach kfree_skb", error, words, &links.dropped);
+  if (code) return code;
+  return attach_program(skeleton->progs.dropped_missed, "attach kfree_skb again", error, words, &links.dropped_missed);
 }
 
 bool attach_to_cgroup(struct bpf_program *program, int root, struct bpf_link **slot) {
@@ -183,6 +193,8 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   skeleton->rodata->emit_open = options->emit_open;
   skeleton->rodata->emit_resets = options->resets;
   skeleton->rodata->reset_has_reason = options->resets && reset_has_reason();
+  skeleton->rodata->drop_has_receiver = drop_has_receiver();
+  skeleton->rodata->watch_listeners = options->listeners;
   skeleton->rodata->tcp_details = options->details;
   skeleton->rodata->idle_updates = options->idle_updates;
   skeleton->rodata->only_netns = options->only_netns;
@@ -197,6 +209,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   // Since 6.2, with bpf_rdonly_cast.
   bool snapshot = has_function("bpf_rdonly_cast");
   bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot && options->tcp);
+  bool drops = options->drops && options->tcp && snapshot;
+  bpf_program__set_autoload(skeleton->progs.dropped, drops);
+  bpf_program__set_autoload(skeleton->progs.dropped_missed, drops);
   bool use_calls = has_use_calls();
   bpf_program__set_autoload(skeleton->progs.sent, use_calls && options->tcp);
   bpf_program__set_autoload(skeleton->progs.received_length, use_calls);
@@ -223,6 +238,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   agent->features.snapshot = snapshot;
   agent->packets = packets;
   agent->features.dns = dns;  // until they are attached
+  agent->features.drops = drops;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_record, agent, nullptr);
   if (!agent->ring) {
@@ -244,6 +260,7 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
                           &agent->skeleton->links.received);
   if (!code && tcp && agent->options.retransmits) code = attach_retransmits(agent->skeleton, error, words);
   if (!code && tcp && agent->options.resets) code = attach_resets(agent->skeleton, error, words);
+  if (!code && agent->features.drops) code = attach_drops(agent->skeleton, error, words);
   // Without cgroup v2 the rest works.
   bool whole_host = false;
   int root = code ? -1 : open_cgroup_root(&whole_host);

@@ -25,14 +25,16 @@ bool has_function(const char *name) {
   return result;
 }
 
-// The names that this kernel has for its reasons, by number.
-extern "C" int sf_reset_reasons(void (*name)(void *context, uint32_t number, const char *text), void *context) {
+extern "C" int sf_enumeration(const char *enumeration, void (*name)(void *context, uint32_t number, const char *text),
+                              void *context) {
   struct btf *kernel = btf__load_vmlinux_btf();
   if (!kernel) return -errno;
-  int id = btf__find_by_name_kind(kernel, "sk_rst_reason", BTF_KIND_ENUM);
+  int id = btf__find_by_name_kind(kernel, enumeration, BTF_KIND_ENUM);
   const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : nullptr;
   for (int i = 0; type && i < btf_vlen(type); i++) {
     const struct btf_enum *value = btf_enum(type) + i;
+    // Not the masks that stand among the reasons: an array of four thousand millions would be made of these.
+    if (value->val < 0 || value->val > 0xffff) continue;
     name(context, value->val, btf__name_by_offset(kernel, value->name_off));
   }
   btf__free(kernel);

@@ -28,6 +28,8 @@ struct sf_options {
   uint8_t emit_open;        /* 1: send a record when a connection is established, too */
   uint8_t retransmits;      /* 1: send a record of each retransmitted segment */
   uint8_t resets;           /* 1: send a record of each reset */
+  uint8_t drops;            /* 1: send a record of each segment of a connection that the kernel drops (Linux 6.2) */
+  uint8_t listeners;        /* 1: snapshots say what listeners dropped, too */
   uint8_t existing;         /* 1: find the connections that are older than the agent */
   uint8_t details;          /* 1: put sf_details behind each connection record */
   uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
@@ -97,6 +99,7 @@ void sf_close(struct sf_agent *agent);
 struct sf_features {
   uint8_t whole_host;   /* cgroup hooks reach every process (0: only the own cgroup namespace) */
   uint8_t snapshot;     /* updates of live connections */
+  uint8_t drops;        /* drops of segments, when they were asked for */
   uint8_t use_calls;    /* owner by sending, and by receiving nothing (0: by receiving data alone) */
   uint8_t udp;          /* UDP conversations (Linux 6.2 and later, cgroup v2) */
   uint8_t translation;  /* where a dialled address is translated to, likewise */
@@ -105,8 +108,9 @@ struct sf_features {
 };
 void sf_features(struct sf_agent *agent, struct sf_features *features);
 
-/* Calls back with each reason that this kernel can give for a reset (sf_connection.detail): SK_RST_REASON_TCP_STATE … */
-int sf_reset_reasons(void (*name)(void *context, uint32_t number, const char *text), void *context);
+/* Calls back with each value below 65,536 of an enumeration of this kernel, as sk_rst_reason: SK_RST_REASON_TCP_STATE … */
+int sf_enumeration(const char *enumeration, void (*name)(void *context, uint32_t number, const char *text),
+                   void *context);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@
  */
 
 /** Of a connection. */
-export type ConnectionEvent = 'open' | 'update' | 'close' | 'failed' | 'retransmit' | 'reset';
+export type ConnectionEvent = 'open' | 'update' | 'close' | 'failed' | 'retransmit' | 'reset' | 'drop';
 export type EventName = ConnectionEvent | 'dns';
 export type Transport = 'tcp' | 'udp';
 export type Role = 'client' | 'server' | 'unknown';
@@ -216,7 +216,10 @@ export interface ConnectionRecord {
   /** Empty, and the port 0, when a connect failed before the kernel had chosen them. */
   readonly localAddress: string;
   readonly localPort: number;
-  /** Where the packets go. Empty, and the port 0, for all peers that the table of UDP conversations had no room for. */
+  /**
+   * Where the packets go. Empty, and the port 0, for all peers that the table of UDP conversations had no room for, and for
+   * what a listener dropped.
+   */
   peerAddress: string;
   peerPort: number;
   /** What this end takes for its peer, when the address is translated on the way: for a client, what was dialled. */
@@ -265,6 +268,14 @@ export interface ConnectionRecord {
   readonly retransmittedSegments?: number | undefined;
   /** Reset events. The kernel gives a reason for those that it sends, since 6.10. */
   readonly reset?: { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined } | undefined;
+
+  /**
+   * Drop events: segments that the kernel threw away, and why, by its own name. Those of a listener (state `listen`, no
+   * peer) are what it had no room for since the last such event.
+   */
+  readonly drop?:
+    | { readonly direction: 'transmit' | 'receive'; readonly reason: string; readonly segments: number }
+    | undefined;
 
   /** Since the last of these records of this connection; close, failed and update only. */
   readonly deltas?:

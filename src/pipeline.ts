@@ -3,7 +3,7 @@
  * wrong is counted in the ledger.
  */
 import { release } from 'node:os';
-import { type Capture, lookupName, resetReasons, startCapture } from './capture/capture.ts';
+import { type Capture, lookupName, readReasons, startCapture } from './capture/capture.ts';
 import { createDecoder } from './capture/decode.ts';
 import { checkHost } from './capture/host.ts';
 import { describeFromProc, procOf } from './capture/proc.ts';
@@ -21,7 +21,7 @@ import { createExporters } from './export/index.ts';
 import type { KernelCounts, Ledger } from './ledger.ts';
 import type { Log } from './log.ts';
 import type { ConnectionRecord, Exporter } from './model.ts';
-import { createSelection } from './select.ts';
+import { createSelection, type Selection } from './select.ts';
 
 export interface Pipeline {
   /** What is watched and where it goes, for the `ready` line. */
@@ -64,7 +64,7 @@ export async function startPipeline(
     onProcess: createEnrichment([createUserEnricher(lookupName, options.hostRoot), containers.enricher], ledger),
     describe: (pid, serial) => describeFromProc(pid, serial, procOf(options.hostRoot)),
     onDns: (packet) => names.learn(packet),
-    resetReasons: selection.wantsReset ? resetReasons() : [],
+    reasons: readReasons(),
   });
   const names = createNames({ ledger, findProcess: decoder.findProcess });
   const enrichPlace = createPlaces({
@@ -100,6 +100,8 @@ export async function startPipeline(
       emitOpen: selection.wantsOpen,
       retransmits: selection.wantsRetransmit,
       resets: selection.wantsReset,
+      drops: selection.wantsDrop,
+      listeners: selection.wantsListeners,
       details: options.tcpDetails,
       dns: options.dns,
       idleUpdates: options.idleUpdates,
@@ -113,11 +115,12 @@ export async function startPipeline(
     onBatch,
     (text) => log.debug(text),
   );
-  const snapshots = selection.wantsUpdate ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
+  const wantsSnapshots = selection.wantsUpdate || selection.wantsListeners;
+  const snapshots = wantsSnapshots ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
 
   let stopping: Promise<void> | undefined;
   return {
-    description: describe(options, capture, exporters),
+    description: describe(options, selection, capture, exporters),
     kernelCounts: () => capture.counts(),
     shutdown(deadline) {
       stopping ??= stop(deadline);
@@ -136,12 +139,18 @@ export async function startPipeline(
 }
 
 /** Kernel, what is seen, what is not and why, outputs. */
-function describe(options: Options, { features }: Capture, exporters: readonly Exporter[]): string {
+function describe(
+  options: Options,
+  { wantsDrop }: Selection,
+  { features }: Capture,
+  exporters: readonly Exporter[],
+): string {
   const off: string[] = [];
   const wantsUdp = options.udp || !options.tcp;
   if (wantsUdp && !features.udp) off.push('udp (Linux 6.2 or later and cgroup v2)');
   const watched = [...(options.tcp || !options.udp ? ['tcp'] : []), ...(wantsUdp && features.udp ? ['udp'] : [])];
   if (!features.snapshot) off.push('updates of live connections (Linux 6.2 or later)');
+  if (wantsDrop && !features.drops) off.push('dropped segments (Linux 6.2 or later)');
   if (!features.useCalls) off.push('owners by sending (Linux 6.3 or later)');
   const byCgroup = 'owners of unused sockets, connects without a route';
   if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);

@@ -10,9 +10,14 @@ export interface Selection {
   readonly otlp: Test;
   /** Some output shows open events, so the kernel has to send them. */
   readonly wantsOpen: boolean;
-  /** Some output shows retransmissions, or resets. */
+  /** Some output shows retransmissions. */
   readonly wantsRetransmit: boolean;
+  /** Some output shows resets, or metrics are sent, which count them. */
   readonly wantsReset: boolean;
+  /** Some output shows dropped segments. */
+  readonly wantsDrop: boolean;
+  /** Some output counts or shows what listeners had no room for. */
+  readonly wantsListeners: boolean;
   /** Some output shows update events, or metrics are sent, which need them to count while a connection lives. */
   readonly wantsUpdate: boolean;
 }
@@ -28,12 +33,15 @@ export function createSelection(options: Asked): Selection {
   const asked = askedFor(options);
   const stdout = options.format === 'none' ? never : (asked ?? anyOf(stdoutDefault));
   const otlp = options.logs ? (asked ?? anyOf(otlpDefault)) : never;
+  const wantsDrop = stdout.names.has('drop') || otlp.names.has('drop');
   return {
     stdout: stdout.test,
     otlp: otlp.test,
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
     wantsRetransmit: stdout.names.has('retransmit') || otlp.names.has('retransmit'),
-    wantsReset: stdout.names.has('reset') || otlp.names.has('reset'),
+    wantsReset: options.metrics || stdout.names.has('reset') || otlp.names.has('reset'),
+    wantsDrop,
+    wantsListeners: options.metrics || wantsDrop,
     wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),
   };
 }

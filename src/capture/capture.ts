@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { StartError } from '../errors.ts';
 import type { KernelCounts } from '../ledger.ts';
+import type { Reasons } from './connection.ts';
 import { type CaptureError, type CaptureOptions, type Features, loadAddon, type NativeCapture } from './native.ts';
 import { sfCounter } from './wire.gen.ts';
 
@@ -9,9 +10,13 @@ const addon = loadAddon();
 
 export const lookupName = addon.lookupName;
 
-/** In lower case, without what they share: tcp_abort_on_close … */
-export function resetReasons(): string[] {
-  return addon.resetReasons().map((name) => name.replace(/^SK_RST_REASON_/, '').toLowerCase());
+export function readReasons(): Reasons {
+  return { reset: names('sk_rst_reason', /^SK_RST_REASON_/), drop: names('skb_drop_reason', /^SKB_(DROP_REASON_)?/) };
+}
+
+/** In lower case, without what they share. */
+function names(enumeration: string, prefix: RegExp): string[] {
+  return addon.enumeration(enumeration).map((name) => name.replace(prefix, '').toLowerCase());
 }
 
 export interface Capture {

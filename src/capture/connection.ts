@@ -12,6 +12,12 @@ export interface Views {
   readonly u64: BigUint64Array;
 }
 
+/** The kernel's reasons by number: tcp_abort_on_close …, netfilter_drop … Empty where it gives none. */
+export interface Reasons {
+  readonly reset: readonly string[];
+  readonly drop: readonly string[];
+}
+
 const roles = byValue<Role>(sfRole);
 const attributions = byValue<Attribution>(sfAttribution);
 const events = {
@@ -22,6 +28,8 @@ const events = {
   [sfEvent.retransmit]: 'retransmit',
   [sfEvent.resetSent]: 'reset',
   [sfEvent.resetReceived]: 'reset',
+  [sfEvent.dropSent]: 'drop',
+  [sfEvent.dropReceived]: 'drop',
 } as const;
 
 const states = [
@@ -46,7 +54,7 @@ export function decodeConnection(
   o: number,
   process: Process | undefined,
   interfaceName: string | undefined,
-  resetReasons: readonly string[],
+  reasons: Reasons,
 ): ConnectionRecord {
   const u8 = (field: number): number => v.u8[o + field] as number;
   const u16 = (field: number): number => v.u16[(o + field) >> 1] as number;
@@ -59,6 +67,7 @@ export function decodeConnection(
   const flags = u8(at.flags);
   const event = events[u8(at.event) as keyof typeof events] ?? 'update';
   const ipv4 = u8(at.family) === 4;
+  const state = states[u8(at.state)] ?? 'unknown';
   return {
     event,
     time: u64(at.timeNs),
@@ -72,12 +81,15 @@ export function decodeConnection(
       ? ipv4Text(u32(at.localAddress))
       : ipv6Text(v.u8.subarray(o + at.localAddress, o + at.localAddress + 16)),
     localPort: u16(at.localPort),
-    peerAddress: ipv4
-      ? ipv4Text(u32(at.peerAddress))
-      : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
+    peerAddress:
+      state === 'listen' && event === 'drop'
+        ? ''
+        : ipv4
+          ? ipv4Text(u32(at.peerAddress))
+          : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
     peerPort: u16(at.peerPort),
     preExisting: (flags & sfFlag.preExisting) !== 0,
-    state: states[u8(at.state)] ?? 'unknown',
+    state,
     networkNamespace: u32(at.netns),
     interfaceName,
     attribution: process ? (attributions[u8(at.attribution)] ?? 'none') : 'none',
@@ -100,7 +112,9 @@ export function decodeConnection(
     details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
     retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
     retransmittedSegments: event === 'retransmit' ? u32(at.segments) : undefined,
-    reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), resetReasons) : undefined,
+    reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), reasons.reset) : undefined,
+    drop:
+      event === 'drop' ? decodeDrop(state, u8(at.event), u32(at.detail), u32(at.segments), reasons.drop) : undefined,
     deltas:
       event === 'close' || event === 'update'
         ? {
@@ -126,6 +140,18 @@ export function decodeConnection(
 function decodeReset(event: number, reason: number, reasons: readonly string[]): ConnectionRecord['reset'] {
   if (event === sfEvent.resetReceived) return { direction: 'receive', reason: undefined };
   return { direction: 'transmit', reason: reason === 0 ? undefined : reasons[reason] };
+}
+
+/** What a listener dropped has no reason beyond that. */
+function decodeDrop(
+  state: string,
+  event: number,
+  reason: number,
+  segments: number,
+  reasons: readonly string[],
+): ConnectionRecord['drop'] {
+  const direction = event === sfEvent.dropSent ? 'transmit' : 'receive';
+  return { direction, reason: state === 'listen' ? 'listen_queue' : (reasons[reason] ?? `${reason}`), segments };
 }
 
 function decodeDetails(v: Views, o: number): TcpDetails {

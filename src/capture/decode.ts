@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
-import { decodeConnection, type Views } from './connection.ts';
+import { decodeConnection, type Reasons, type Views } from './connection.ts';
 import { type DnsPacket, decodeDns } from './dns.ts';
 import { decodeFlow } from './flow.ts';
 import { createInterfaces } from './interfaces.ts';
@@ -31,11 +31,12 @@ export interface DecoderOptions {
   readonly describe: (pid: number, serial: number) => Process | undefined;
   /** Called for what went to or came from port 53, before any record of the same batch. */
   readonly onDns?: (packet: DnsPacket) => void;
-  /** Names of the kernel's reasons for a reset, by number. */
-  readonly resetReasons?: readonly string[];
+  readonly reasons?: Reasons;
 }
 
-export function createDecoder({ ledger, onProcess, describe, onDns, resetReasons = [] }: DecoderOptions): Decoder {
+const none: Reasons = { reset: [], drop: [] };
+
+export function createDecoder({ ledger, onProcess, describe, onDns, reasons = none }: DecoderOptions): Decoder {
   const processes = new LRUCache<number, Process>({ max: processLimit });
 
   const interfaces = createInterfaces();
@@ -59,7 +60,7 @@ export function createDecoder({ ledger, onProcess, describe, onDns, resetReasons
     const u32 = (field: number): number => views.u32[(offset + field) >> 2] as number;
     const process = owner(u32(sfConnection.pid), u32(sfConnection.process));
     const interfaceName = interfaces.nameOf(u32(sfConnection.netns), u32(sfConnection.interface));
-    const record = decodeConnection(views, offset, process, interfaceName, resetReasons);
+    const record = decodeConnection(views, offset, process, interfaceName, reasons);
     translations.apply(record);
     return record;
   };

@@ -10,6 +10,8 @@ export interface Features {
   readonly wholeHost: boolean;
   /** Updates of live connections (Linux 6.2 and later). */
   readonly snapshot: boolean;
+  /** Drops of segments were asked for and can be seen (Linux 6.2 and later). */
+  readonly drops: boolean;
   /** Owners by sending (Linux 6.3 and later); else only by receiving data. */
   readonly useCalls: boolean;
   /** UDP conversations (Linux 6.2 and later, cgroup v2). */
@@ -35,6 +37,10 @@ export interface CaptureOptions {
   readonly retransmits: boolean;
   /** Send a record of each reset. */
   readonly resets: boolean;
+  /** Send a record of each segment of a connection that the kernel drops. */
+  readonly drops: boolean;
+  /** Snapshots say what listeners dropped, too. */
+  readonly listeners: boolean;
   /** Put congestion window, delivery rate and the like behind each record. */
   readonly details: boolean;
   /** Snapshots report connections that did not move, too. */
@@ -80,8 +86,8 @@ interface Addon {
   readonly Capture: new (
     options: CaptureOptions,
   ) => NativeCapture;
-  /** The running kernel's names for the reasons of a reset, by number: SK_RST_REASON_TCP_STATE … Empty before 6.10. */
-  resetReasons(): string[];
+  /** The running kernel's names of an enumeration's values, by number; empty when it has none of that name. */
+  enumeration(name: string): string[];
   /** Name of a user or group id by the system's name service; undefined when it has none. Never rejects. */
   lookupName(kind: 'user' | 'group', id: number): Promise<string | undefined>;
 }

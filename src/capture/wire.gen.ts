@@ -172,6 +172,8 @@ export const sfEvent = {
   retransmit: 5,
   resetSent: 6,
   resetReceived: 7,
+  dropSent: 8,
+  dropReceived: 9,
 } as const;
 
 export const sfDnsEvent = {

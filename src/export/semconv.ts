@@ -284,6 +284,7 @@ export const eventNames: Readonly<Record<EventName, string>> = {
   failed: 'sockflow.connection.failed',
   retransmit: 'sockflow.connection.retransmit',
   reset: 'sockflow.connection.reset',
+  drop: 'sockflow.connection.drop',
   dns: 'sockflow.dns.lookup',
 };
 
@@ -316,7 +317,8 @@ export function serverPort(record: ConnectionRecord): number {
 
 /** 9 (INFO), or 13 (WARN) for what failed or was reset. */
 export function severityNumber(record: ConnectionRecord): 9 | 13 {
-  return record.errorType !== undefined || record.event === 'failed' || record.event === 'reset' ? 13 : 9;
+  const isTrouble = record.event === 'failed' || record.event === 'reset' || record.event === 'drop';
+  return record.errorType !== undefined || isTrouble ? 13 : 9;
 }
 
 /** The conventional short name of a severity number. */
@@ -334,7 +336,15 @@ const conventionalStates: Readonly<Record<string, string>> = {
 
 const ID_LENGTH = 16;
 const roleLetter = { client: 0x63, server: 0x73, unknown: 0x75 } as const;
-const eventLetter = { open: 0x6f, update: 0x75, close: 0x63, failed: 0x66, retransmit: 0x74, reset: 0x72 } as const;
+const eventLetter = {
+  open: 0x6f,
+  update: 0x75,
+  close: 0x63,
+  failed: 0x66,
+  retransmit: 0x74,
+  reset: 0x72,
+  drop: 0x64,
+} as const;
 
 /**
  * The same record has the same uid, however often it is sent: connection id, role, event, time and local port. The port
@@ -434,7 +444,7 @@ export function createRecordAttributes(options: RecordAttributesOptions): readon
 }
 
 const TRANSLATED = 'the address is translated in the network namespace of the socket';
-const PEER = 'always, but for the UDP peers that the table had no room for, which are in one record';
+const PEER = 'always, but for UDP peers that the table had no room for, in one record, and what a listener dropped';
 
 const endpoints: readonly Attribute<ConnectionRecord>[] = [
   oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (record) => record.transport),
@@ -453,10 +463,10 @@ const endpoints: readonly Attribute<ConnectionRecord>[] = [
     (record) => record.protocolName,
   ),
   define('client.address', 'string', 'Address of the end that began', ROLE_KNOWN, (record) =>
-    isClient(record) ? filled(record.localAddress) : isServer(record) ? record.peerAddress : undefined,
+    isClient(record) ? filled(record.localAddress) : isServer(record) ? filled(record.peerAddress) : undefined,
   ),
   define('client.port', 'int', 'Port of the end that began', ROLE_KNOWN, (record) =>
-    isClient(record) ? portOf(record.localPort) : isServer(record) ? record.peerPort : undefined,
+    isClient(record) ? portOf(record.localPort) : isServer(record) ? portOf(record.peerPort) : undefined,
   ),
   define(
     'server.address',
@@ -787,9 +797,9 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
   oneOf(
     'network.io.direction',
     ['transmit', 'receive'],
-    'Whether the reset was sent or received',
-    'reset',
-    (record) => record.reset?.direction,
+    'Whether the reset or the dropped segment was sent or received',
+    'reset, drop',
+    (record) => record.reset?.direction ?? record.drop?.direction,
   ),
   define(
     'sockflow.tcp.reset.reason',
@@ -798,6 +808,14 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
     'reset, sent, Linux 6.10 or later',
     (record) => record.reset?.reason,
   ),
+  define(
+    'sockflow.tcp.drop.reason',
+    'string',
+    "The kernel's reason for dropping it; listen_queue: the listener had no room",
+    'drop',
+    (record) => record.drop?.reason,
+  ),
+  define('sockflow.tcp.drop.segments', 'int', 'Segments dropped at once', 'drop', (record) => record.drop?.segments),
   define(
     'sockflow.mptcp.id',
     'string',
@@ -892,6 +910,18 @@ export const connectionMetrics = {
     instrument: 'counter',
     unit: '{segment}',
     description: 'Segments sent again.',
+  },
+  resets: {
+    name: 'sockflow.tcp.resets',
+    instrument: 'counter',
+    unit: '{segment}',
+    description: 'Resets, those that belong to no connection included.',
+  },
+  listenDrops: {
+    name: 'sockflow.tcp.listen.drops',
+    instrument: 'counter',
+    unit: '{segment}',
+    description: 'SYNs and last ACKs that listeners dropped, mostly because their queue was full.',
   },
   opened: {
     name: 'sockflow.connection.opened',

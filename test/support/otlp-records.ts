@@ -72,7 +72,7 @@ export function makeRecord(number: number, changes: Partial<ConnectionRecord> = 
   };
 }
 
-const events: readonly ConnectionEvent[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
+const events: readonly ConnectionEvent[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset', 'drop'];
 
 const everyWorkload: Workload = {
   deployment: 'd',
@@ -170,6 +170,15 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { transport: 'udp', role: 'unknown', localAddress: '', peerAddress: '', peerPort: 0, closeReason: 'closed' },
   { state: 'größe', attribution: 'none', mptcpId: 'abcdef0123456789', retransmittedSequence: 4_294_967_295 },
   { event: 'retransmit', retransmittedSequence: 1, retransmittedSegments: 44 },
+  { event: 'drop', drop: { direction: 'transmit', reason: 'netfilter_drop', segments: 3 } },
+  {
+    event: 'drop',
+    state: 'listen',
+    peerAddress: '',
+    peerPort: 0,
+    role: 'server',
+    drop: { direction: 'receive', reason: 'listen_queue', segments: 1 },
+  },
   { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
   { peerProcess: makeProcess(9, { executableName: 'größe-日本語', container: inContainer, pod: inPod }) },
   { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },

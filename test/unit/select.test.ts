@@ -3,7 +3,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts';
 import type { ConnectionRecord, EventName, Role } from '../../src/model.ts';
 import { createSelection } from '../../src/select.ts';
 
-const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'];
+const events: readonly EventName[] = ['open', 'update', 'close', 'failed', 'retransmit', 'reset', 'drop'];
 const roles: readonly Role[] = ['client', 'server'];
 const endpoint = '--otlp-endpoint=http://c:4317';
 
@@ -53,6 +53,9 @@ test('what the kernel has to send follows from all outputs', (t) => {
   t.like(select(), { wantsOpen: true, wantsUpdate: false, wantsRetransmit: true, wantsReset: false });
   t.like(select('-c'), { wantsOpen: false, wantsUpdate: false, wantsRetransmit: false });
   t.like(select('--events', 'reset'), { wantsReset: true, wantsRetransmit: false });
+  t.like(select('--events', 'drop'), { wantsDrop: true, wantsListeners: true, wantsReset: false });
+  t.like(select(endpoint), { wantsDrop: false, wantsListeners: true, wantsReset: true });
+  t.like(select(endpoint, '--no-metrics'), { wantsListeners: false, wantsReset: false });
   t.like(select('-i'), { wantsOpen: true });
   t.like(select(endpoint), { wantsOpen: false, wantsUpdate: true });
   t.like(select(endpoint, '--no-logs'), { wantsOpen: false, wantsUpdate: true });

@@ -19,6 +19,8 @@ export function createInstruments(limit: number, now: () => number) {
     io: sum(connectionMetrics.io),
     packets: sum(connectionMetrics.packets),
     retransmits: sum(connectionMetrics.retransmits),
+    resets: sum(connectionMetrics.resets),
+    listenDrops: sum(connectionMetrics.listenDrops),
     opened: sum(connectionMetrics.opened),
     closed: sum(connectionMetrics.closed),
     failed: sum(connectionMetrics.failed),
@@ -47,6 +49,8 @@ export class ConnectionSeries {
   readonly #attributes: Attributes | undefined;
   readonly #outcomes = new Map<ErrorType | undefined, Outcome>();
   #rtt: HistogramSeries | undefined;
+  readonly #resets: Partial<Record<'transmit' | 'receive', SumSeries>> = {};
+  #listenDrops: SumSeries | undefined;
   #handshake: HistogramSeries | undefined;
 
   constructor(instruments: Instruments, attributes: Attributes | undefined) {
@@ -75,6 +79,18 @@ export class ConnectionSeries {
   recordHandshake(seconds: number): void {
     this.#handshake ??= this.#add(this.#instruments.handshake);
     this.#handshake.record(seconds);
+  }
+
+  addReset(direction: 'transmit' | 'receive'): void {
+    const series =
+      this.#resets[direction] ?? this.#add(this.#instruments.resets, { [metricAttributeKeys.direction]: direction });
+    this.#resets[direction] = series;
+    series.value++;
+  }
+
+  addListenDrops(segments: number): void {
+    this.#listenDrops ??= this.#add(this.#instruments.listenDrops);
+    this.#listenDrops.value += segments;
   }
 
   /** `seconds`: undefined when nobody knows how long it was. */

@@ -54,6 +54,7 @@ function verbOf({ event, transport, closeReason, errorType }: ConnectionRecord):
   if (event === 'failed') return 'FAIL';
   if (event === 'retransmit') return 'RETR';
   if (event === 'reset') return 'rst';
+  if (event === 'drop') return 'DROP';
   if (closeReason === 'reset_local' || closeReason === 'reset_remote') return 'RESET';
   if (event === 'update') return 'live';
   return event === 'close' && errorType !== undefined ? 'CLOSE' : event;
@@ -117,8 +118,8 @@ function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
   return role === 'server' ? symbols.accepted : symbols.unknown;
 }
 
-function peerOf({ peerAddress, peerPort, networkType }: ConnectionRecord): Parts {
-  if (peerAddress === '') return split('(other peers)');
+function peerOf({ peerAddress, peerPort, networkType, state }: ConnectionRecord): Parts {
+  if (peerAddress === '') return split(state === 'listen' ? '–' : '(other peers)');
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
 }

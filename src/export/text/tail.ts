@@ -68,6 +68,7 @@ function narrowParts(record: ConnectionRecord, seconds: number | undefined, symb
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[errorOf(record, true)], [lasted], retransmitsOf(record, false)];
   if (record.reset) return [[record.reset.direction === 'receive' ? 'received' : 'sent']];
+  if (record.drop) return dropOf(record.drop);
   if (isReset(record)) return [[lasted], [resetBy(record)], retransmitsOf(record, false)];
   if (record.event === 'retransmit') return [[lasted], retransmitsOf(record, true)];
   // Trouble first: what doesn't fit is left out.
@@ -79,6 +80,7 @@ function wideParts(record: ConnectionRecord, seconds: number | undefined, symbol
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[failureOf(record, lasted)]];
   if (record.reset) return [[resetEventOf(record.reset)]];
+  if (record.drop) return dropOf(record.drop);
   return [
     [lasted],
     ...bytesOf(record, symbols),
@@ -113,6 +115,10 @@ function failureOf(record: ConnectionRecord, lasted: string): string {
 
 function resetEventOf({ direction, reason }: NonNullable<ConnectionRecord['reset']>): string {
   return direction === 'receive' ? 'received' : `sent${reason ? `: ${reason}` : ''}`;
+}
+
+function dropOf({ direction, reason, segments }: NonNullable<ConnectionRecord['drop']>): Part[] {
+  return [[`${direction === 'receive' ? 'in' : 'out'} ${formatCount(segments)}`], [reason]];
 }
 
 function isReset({ closeReason }: ConnectionRecord): boolean {

@@ -52,12 +52,12 @@ test('a connection is opened once, by its first record, and lives until its end'
 });
 
 test('opened = closed + failed + live, whatever comes, series by series too', (t) => {
-  const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset'] as const;
+  const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset', 'drop'] as const;
   const records = Array.from({ length: 2000 }, (_, step) => {
     const mixed = (step * 2654435761) >>> 0;
     const number = mixed % 97;
     const role = mixed % 3 === 0 ? 'server' : 'client';
-    return of(number, { event: events[(mixed >>> 8) % 6] ?? 'open', role, cookie: BigInt(number) });
+    return of(number, { event: events[(mixed >>> 8) % 7] ?? 'open', role, cookie: BigInt(number) });
   });
   const metrics = aggregate(records);
   for (const role of ['client', 'server']) {
@@ -71,6 +71,25 @@ test('opened = closed + failed + live, whatever comes, series by series too', (t
     );
     t.true(ends.every((count) => count > 0));
   }
+});
+
+test('resets are counted by direction, and what listeners dropped by segments', (t) => {
+  const reset = (direction: 'transmit' | 'receive') =>
+    ({ event: 'reset', reset: { direction, reason: undefined } }) as const;
+  const drop = { direction: 'receive', reason: 'listen_queue', segments: 5 } as const;
+  const metrics = aggregate([
+    of(1, reset('transmit')),
+    of(2, reset('transmit')),
+    of(3, reset('receive')),
+    of(4, { event: 'drop', state: 'listen', role: 'server', drop }),
+    of(4, { event: 'drop', state: 'listen', role: 'server', drop }),
+    of(5, { event: 'drop', state: 'established', drop }),
+  ]);
+  const sent = ({ attributes }: Series) => attributes['network.io.direction'] === 'transmit';
+  t.is(total(metrics, 'resets'), 3);
+  t.is(total(metrics, 'resets', sent), 2);
+  t.is(total(metrics, 'listenDrops'), 10);
+  t.deepEqual(counts(metrics), { opened: 0, closed: 0, failed: 0, live: 0 });
 });
 
 test('a connection that begins with an unknown owner ends where it began', (t) => {
