@@ -10,9 +10,9 @@ export interface Selection {
   readonly otlp: Test;
   /** Some output shows open events, so the kernel has to send them. */
   readonly wantsOpen: boolean;
-  /** Some output shows retransmissions. */
+  /** Some output shows retransmissions; spans do. */
   readonly wantsRetransmit: boolean;
-  /** Some output shows resets, or metrics are sent, which count them. */
+  /** Some output shows resets, or metrics or spans are sent, which tell of them. */
   readonly wantsReset: boolean;
   /** Some output shows dropped segments. */
   readonly wantsDrop: boolean;
@@ -22,7 +22,10 @@ export interface Selection {
   readonly wantsUpdate: boolean;
 }
 
-type Asked = Pick<Options, 'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics'>;
+type Asked = Pick<
+  Options,
+  'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics' | 'traces'
+>;
 
 /** Without resets: the line of the end says already who reset it. */
 const stdoutDefault: readonly EventName[] = ['open', 'close', 'failed', 'retransmit'];
@@ -38,8 +41,8 @@ export function createSelection(options: Asked): Selection {
     stdout: stdout.test,
     otlp: otlp.test,
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
-    wantsRetransmit: stdout.names.has('retransmit') || otlp.names.has('retransmit'),
-    wantsReset: options.metrics || stdout.names.has('reset') || otlp.names.has('reset'),
+    wantsRetransmit: options.traces || stdout.names.has('retransmit') || otlp.names.has('retransmit'),
+    wantsReset: options.metrics || options.traces || stdout.names.has('reset') || otlp.names.has('reset'),
     wantsDrop,
     wantsListeners: options.metrics || wantsDrop,
     wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),

@@ -1,5 +1,6 @@
 /** What the environment says: SOCKFLOW_* for every option, and the OTEL_* variables that aren't the SDK's business. */
 import { UsageError } from '../errors.ts';
+import type { Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
@@ -42,7 +43,7 @@ export function checkVariables(env: Environment): string[] {
 }
 
 /** Where OTEL_* sends a signal; a flag or a SOCKFLOW_* variable wins over it. */
-export function readEndpoint(env: Environment, signal: 'LOGS' | 'METRICS'): string | undefined {
+export function readEndpoint(env: Environment, signal: Signal): string | undefined {
   const setting = read(env, `OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`) ?? read(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
   if (!setting) return undefined;
   // The SDK would fall back to localhost without a word.
@@ -53,9 +54,14 @@ export function readEndpoint(env: Environment, signal: 'LOGS' | 'METRICS'): stri
 }
 
 /** Whether OTEL_* turns a signal off. */
-export function isTurnedOff(env: Environment, signal: 'LOGS' | 'METRICS'): boolean {
+export function isTurnedOff(env: Environment, signal: Signal): boolean {
   const exporters = read(env, `OTEL_${signal}_EXPORTER`)?.text;
   return exporters === 'none' || read(env, 'OTEL_SDK_DISABLED')?.text.toLowerCase() === 'true';
+}
+
+/** Whether OTEL_* asks for a signal that is off by default. */
+export function isTurnedOn(env: Environment, signal: Signal): boolean {
+  return read(env, `OTEL_${signal}_EXPORTER`)?.text === 'otlp' && !isTurnedOff(env, signal);
 }
 
 /** OTEL_METRIC_EXPORT_INTERVAL: milliseconds, as a time that an option understands. */

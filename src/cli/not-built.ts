@@ -3,7 +3,6 @@
 export const notBuiltOptions: readonly string[] = [
   'zmq',
   'z',
-  'traces',
   'filter',
   'columns',
   'record',

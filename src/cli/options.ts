@@ -149,6 +149,8 @@ export const table = {
   otlpTimeout: define(otlp, duration, 'How long the server may take to answer a request').optional,
   logs: define(otlp, flag, 'A log record for each event; on when there is an endpoint', { negatable: true }).optional,
   metrics: define(otlp, flag, 'Metrics; on when there is an endpoint', { negatable: true }).optional,
+  traces: define(otlp, flag, 'A span for each connection that ended; off unless asked for', { negatable: true })
+    .optional,
   metricInterval: define(otlp, duration, 'How often metrics are sent').default('60s'),
   spool: define(
     otlp,
@@ -186,13 +188,15 @@ type Given = { readonly [K in Key]: (typeof table)[K] extends Option<infer Value
 export type Format = 'text' | 'json' | 'none';
 
 /** What the agent was asked to do. Times are milliseconds, sizes bytes. */
-export interface Options extends Omit<Given, 'format' | 'logs' | 'metrics'> {
+export interface Options extends Omit<Given, 'format' | 'logs' | 'metrics' | 'traces'> {
   /** What stdout shows, after the default was worked out. */
   readonly format: Format;
   /** Whether OTLP log records are sent: there is an endpoint for them, and they were not turned off. */
   readonly logs: boolean;
   /** Whether OTLP metrics are sent. */
   readonly metrics: boolean;
+  /** Whether OTLP spans are sent. */
+  readonly traces: boolean;
 }
 
 /** Name on the command line, without the dashes. */

@@ -1,10 +1,11 @@
 /** From the command line and the environment to `Options`: flag over SOCKFLOW_* over OTEL_* over default. */
 import { UsageError } from '../errors.ts';
-import { readSettings } from '../export/otlp/settings.ts';
+import { readSettings, type Signal } from '../export/otlp/settings.ts';
 import {
   checkVariables,
   type Environment,
   isTurnedOff,
+  isTurnedOn,
   readEndpoint,
   readMetricInterval,
   readVariable,
@@ -36,14 +37,15 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   const sent = resolveSignals(given, env);
   checkTransports(given, sent, env);
   checkSpool(settings.get('spool'), sent);
-  const format = given.format ?? (sent.logs || sent.metrics || sent.endpoint ? 'none' : 'text');
-  return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics });
+  const format = given.format ?? (sent.endpoint ? 'none' : 'text');
+  return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics, traces: sent.traces });
 }
 
-type Given = Omit<Options, 'format' | 'logs' | 'metrics'> & {
+type Given = Omit<Options, 'format' | 'logs' | 'metrics' | 'traces'> & {
   readonly format: Options['format'] | undefined;
   readonly logs: boolean | undefined;
   readonly metrics: boolean | undefined;
+  readonly traces: boolean | undefined;
 };
 
 function find(key: Key, option: Option<unknown>, texts: ReadonlyMap<Key, string>, env: Environment) {
@@ -64,21 +66,24 @@ function parse(option: Option<unknown>, setting: Setting | undefined): unknown {
 interface Signals {
   readonly logs: boolean;
   readonly metrics: boolean;
+  readonly traces: boolean;
   /** An endpoint was named, whatever is sent there. */
   readonly endpoint: boolean;
 }
 
 function resolveSignals(given: Given, env: Environment): Signals {
-  const has = (signal: 'LOGS' | 'METRICS') =>
-    given.otlpEndpoint !== undefined || readEndpoint(env, signal) !== undefined;
+  const has = (signal: Signal) => given.otlpEndpoint !== undefined || readEndpoint(env, signal) !== undefined;
   const hasLogs = has('LOGS');
   const hasMetrics = has('METRICS');
+  const hasTraces = has('TRACES');
   checkWanted('logs', given.logs, hasLogs);
   checkWanted('metrics', given.metrics, hasMetrics);
+  checkWanted('traces', given.traces, hasTraces);
   return {
     logs: hasLogs && (given.logs ?? !isTurnedOff(env, 'LOGS')),
     metrics: hasMetrics && (given.metrics ?? !isTurnedOff(env, 'METRICS')),
-    endpoint: hasLogs || hasMetrics,
+    traces: hasTraces && (given.traces ?? isTurnedOn(env, 'TRACES')),
+    endpoint: hasLogs || hasMetrics || hasTraces,
   };
 }
 
@@ -94,7 +99,11 @@ function checkSpool(setting: Setting | undefined, { logs }: Signals): void {
 /** The endpoint, the protocol and what else OTEL_* says of each signal that is sent. */
 function checkTransports(given: Given, sent: Signals, env: Environment): void {
   const { otlpEndpoint: endpoint, otlpProtocol: protocol } = given;
-  for (const signal of [...(sent.logs ? ['LOGS' as const] : []), ...(sent.metrics ? ['METRICS' as const] : [])])
+  const signals: Signal[] = [];
+  if (sent.logs) signals.push('LOGS');
+  if (sent.metrics) signals.push('METRICS');
+  if (sent.traces) signals.push('TRACES');
+  for (const signal of signals)
     try {
       readSettings({ endpoint, protocol, headers: given.otlpHeader }, signal, env);
     } catch (error) {

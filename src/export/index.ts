@@ -20,7 +20,10 @@ export interface ExporterContext {
 export async function createExporters(context: ExporterContext): Promise<Exporter[]> {
   const { options } = context;
   const stdout = createConsoleExporter(context);
-  return [...(stdout ? [stdout] : []), ...(options.logs || options.metrics ? await createOtlp(context) : [])];
+  return [
+    ...(stdout ? [stdout] : []),
+    ...(options.logs || options.metrics || options.traces ? await createOtlp(context) : []),
+  ];
 }
 
 /** Loaded only when there is an endpoint: the SDK takes a quarter of a second and 30 MiB. */

@@ -47,6 +47,17 @@ message HistogramPoint {
   double min = 11; double max = 12;
 }
 
+message TraceRequest { repeated ResourceSpans resource_spans = 1; }
+message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; bytes schema_url = 3; }
+message ScopeSpans { Scope scope = 1; repeated Span spans = 2; bytes schema_url = 3; }
+message Span {
+  bytes trace_id = 1; bytes span_id = 2; bytes parent_span_id = 4; bytes name = 5; int32 kind = 6;
+  fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
+  repeated SpanEvent events = 11; uint32 dropped_events_count = 12; Status status = 15; fixed32 flags = 16;
+}
+message SpanEvent { fixed64 time_unix_nano = 1; bytes name = 2; repeated KeyValue attributes = 3; }
+message Status { bytes message = 2; int32 code = 3; }
+
 message PartialSuccess { int64 rejected = 1; bytes error_message = 2; }
 message ExportResponse { PartialSuccess partial_success = 1; }
 `;
@@ -163,6 +174,50 @@ export function decodeLogs(bytes: Uint8Array): DecodedResource<DecodedRecord>[] 
 /** Number of log records in a request. */
 export function countLogs(bytes: Uint8Array): number {
   return decodeLogs(bytes).reduce((sum, { scopes }) => sum + scopes.reduce((n, { items }) => n + items.length, 0), 0);
+}
+
+export interface DecodedSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId: string;
+  name: string;
+  kind: number;
+  startTime: bigint;
+  endTime: bigint;
+  attributes: Record<string, Decoded>;
+  events: { name: string; time: bigint; attributes: Record<string, Decoded> }[];
+  droppedEvents: number;
+  /** 0 unset, 2 error. */
+  status: number;
+  flags: number;
+}
+
+const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
+
+function decodeSpan(span: Message): DecodedSpan {
+  return {
+    traceId: hex(span.trace_id),
+    spanId: hex(span.span_id),
+    parentSpanId: hex(span.parent_span_id),
+    name: text(span.name),
+    kind: span.kind ?? 0,
+    startTime: BigInt(span.start_time_unix_nano ?? 0),
+    endTime: BigInt(span.end_time_unix_nano ?? 0),
+    attributes: decodeAttributes(span.attributes),
+    events: span.events.map((event: Message) => ({
+      name: text(event.name),
+      time: BigInt(event.time_unix_nano ?? 0),
+      attributes: decodeAttributes(event.attributes),
+    })),
+    droppedEvents: span.dropped_events_count ?? 0,
+    status: span.status?.code ?? 0,
+    flags: span.flags ?? 0,
+  };
+}
+
+/** Bytes of an ExportTraceServiceRequest. */
+export function decodeSpans(bytes: Uint8Array): DecodedResource<DecodedSpan>[] {
+  return decodeResources(parse('TraceRequest', bytes).resource_spans, 'scope_spans', 'spans', decodeSpan);
 }
 
 function decodePoint(point: Message): DecodedPoint {

@@ -30,7 +30,7 @@ export interface ServerOptions {
   readonly script?: readonly Answer[];
   /** HOST:PORT or unix:///PATH; default: any free port. */
   readonly address?: string;
-  readonly service?: 'logs' | 'metrics';
+  readonly service?: 'logs' | 'metrics' | 'traces';
   readonly credentials?: ServerCredentials;
   /** Bytes of the largest request that it takes. Default 8 MiB. */
   readonly largest?: number;
@@ -39,6 +39,7 @@ export interface ServerOptions {
 const paths = {
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
 };
 
 const asIs = (bytes: Buffer) => bytes;

@@ -9,9 +9,10 @@ import { machineIdFile, readHost } from '../host.ts';
 import type { ExporterContext } from '../index.ts';
 import { createRecordAttributes } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
-import { createOtlpLogsExporter, LOGS_EXPORTER, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
+import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
 import { createOtlpMetricsExporter } from './metrics.ts';
 import type { OtlpOptions } from './settings.ts';
+import { createOtlpTracesExporter, type OtlpTracesExporter } from './traces.ts';
 
 /** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
 export function createOtlpExporters(context: ExporterContext): Exporter[] {
@@ -25,8 +26,9 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
     podAnnotations: options.podAnnotations,
   };
   const logs = options.logs ? createLogs(context, common) : undefined;
-  const metrics = options.metrics ? createMetrics(context, common, logs) : undefined;
-  return [logs && select(logs, context), metrics].filter((exporter) => exporter !== undefined);
+  const traces = options.traces ? createTraces(context, common) : undefined;
+  const metrics = options.metrics ? createMetrics(context, common, logs, traces) : undefined;
+  return [logs && select(logs, context), traces, metrics].filter((exporter) => exporter !== undefined);
 }
 
 function toOtlpOptions(options: Options): OtlpOptions {
@@ -50,6 +52,11 @@ function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterConte
   return createOtlpLogsExporter({ ...common, attributes, queueBytes: options.queueSize, spool }, ledger, log.warn);
 }
 
+function createTraces({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common) {
+  const attributes = createRecordAttributes({ ownNetworkNamespace });
+  return createOtlpTracesExporter({ ...common, attributes, queueBytes: options.queueSize }, ledger, log.warn);
+}
+
 /** Each signal has a directory of its own in it. */
 function open(directory: string, limit: number, ledger: Ledger, log: Log): Spool | undefined {
   return openSpool({ directory: join(directory, 'logs'), limit, ledger, say: log.warn });
@@ -64,8 +71,13 @@ function select(logs: OtlpLogsExporter, { selection }: ExporterContext): Exporte
   };
 }
 
-function createMetrics(context: ExporterContext, common: Common, logs: OtlpLogsExporter | undefined): Exporter {
+function createMetrics(
+  context: ExporterContext,
+  common: Common,
+  ...others: readonly (OtlpLogsExporter | OtlpTracesExporter | undefined)[]
+): Exporter {
   const { options, ledger, log, kernelCounts } = context;
+  const queued = others.filter((other) => other !== undefined);
   return createOtlpMetricsExporter(
     {
       ...common,
@@ -74,8 +86,8 @@ function createMetrics(context: ExporterContext, common: Common, logs: OtlpLogsE
       ledger,
       kernelCounts,
       losses: () => losses(ledger, kernelCounts()),
-      queues: () => new Map(logs ? [[LOGS_EXPORTER, logs.queuedBytes]] : []),
-      deliveries: new Map(logs ? [[LOGS_EXPORTER, logs.delivery]] : []),
+      queues: () => new Map(queued.map(({ name, queuedBytes }) => [name, queuedBytes])),
+      deliveries: new Map(queued.map(({ name, delivery }) => [name, delivery])),
     },
     log.warn,
   );

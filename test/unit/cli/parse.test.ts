@@ -97,6 +97,16 @@ test('a flag wins over SOCKFLOW_*, that over OTEL_*, that over the default', (t)
   t.is(parse('--metric-interval 9s', both).metricInterval, 9000);
 });
 
+test('spans are sent when they are asked for', (t) => {
+  const endpoint = '--otlp-endpoint http://c:4317';
+  const otel = { OTEL_TRACES_EXPORTER: 'otlp' };
+  t.false(parse(endpoint).traces);
+  t.true(parse(`${endpoint} --traces`).traces);
+  t.true(parse(endpoint, otel).traces);
+  t.false(parse(`${endpoint} --no-traces`, otel).traces);
+  t.false(parse(endpoint, { ...otel, OTEL_SDK_DISABLED: 'true' }).traces);
+});
+
 test('every kind of option has a variable', (t) => {
   const options = parse('', {
     SOCKFLOW_CLOSE: '1',
@@ -164,7 +174,7 @@ test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
 test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
-for (const line of ['-z', '--traces', '--filter x', '--health=:1', 'top', 'check']) {
+for (const line of ['-z', '--filter x', '--health=:1', 'top', 'check']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
