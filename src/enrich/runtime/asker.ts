@@ -32,6 +32,9 @@ export interface Asker {
   close(): void;
 }
 
+/** Milliseconds until a socket that is not there is looked for again: most hosts have few of them, for ever. */
+const LOOK_AGAIN = 1_000;
+
 type Events = Omit<RuntimeEvents, 'onConnected'>;
 
 export function createAsker(runtime: Runtime, options: AskerOptions = {}): Asker {
@@ -113,8 +116,9 @@ export function createAsker(runtime: Runtime, options: AskerOptions = {}): Asker
     async watch(events, onWell) {
       well = onWell;
       while (!closing.signal.aborted) {
-        if (existsSync(runtime.socket)) await watchOnce(events);
-        const left = Math.max(shortestPause, pausedUntil - performance.now());
+        const isThere = existsSync(runtime.socket);
+        if (isThere) await watchOnce(events);
+        const left = isThere ? Math.max(shortestPause, pausedUntil - performance.now()) : LOOK_AGAIN;
         await sleep(left, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
       }
     },
