@@ -1,6 +1,6 @@
 /** What the environment says: SOCKFLOW_* for every option, and the OTEL_* variables that aren't the SDK's business. */
 import { UsageError } from '../errors.ts';
-import type { Signal } from '../export/otlp/settings.ts';
+import { readPairs, type Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
@@ -68,4 +68,16 @@ export function isTurnedOn(env: Environment, signal: Signal): boolean {
 export function readMetricInterval(env: Environment): Setting | undefined {
   const setting = read(env, 'OTEL_METRIC_EXPORT_INTERVAL');
   return setting && { ...setting, text: `${setting.text}ms` };
+}
+
+/** OTEL_LOG_LEVEL, in the words of the option. */
+export function readLogLevel(env: Environment): Setting | undefined {
+  const setting = read(env, 'OTEL_LOG_LEVEL');
+  return setting && { ...setting, text: setting.text.toLowerCase() };
+}
+
+/** OTEL_RESOURCE_ATTRIBUTES for every resource; who is observed has a name of its own. */
+export function readResourceAttributes(env: Environment): Record<string, string> {
+  const { 'service.name': _, ...attributes } = readPairs(env.OTEL_RESOURCE_ATTRIBUTES);
+  return attributes;
 }

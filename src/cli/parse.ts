@@ -7,7 +7,9 @@ import {
   isTurnedOff,
   isTurnedOn,
   readEndpoint,
+  readLogLevel,
   readMetricInterval,
+  readResourceAttributes,
   readVariable,
   type Setting,
 } from './environment.ts';
@@ -38,7 +40,8 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   checkTransports(given, sent, env);
   checkSpool(settings.get('spool'), sent);
   const format = given.format ?? (sent.endpoint ? 'none' : 'text');
-  return freeze({ ...given, format, logs: sent.logs, metrics: sent.metrics, traces: sent.traces });
+  const attribute = { ...readResourceAttributes(env), ...given.attribute };
+  return freeze({ ...given, attribute, format, logs: sent.logs, metrics: sent.metrics, traces: sent.traces });
 }
 
 type Given = Omit<Options, 'format' | 'logs' | 'metrics' | 'traces'> & {
@@ -51,7 +54,8 @@ type Given = Omit<Options, 'format' | 'logs' | 'metrics' | 'traces'> & {
 function find(key: Key, option: Option<unknown>, texts: ReadonlyMap<Key, string>, env: Environment) {
   const text = texts.get(key);
   if (text !== undefined) return { text, source: `--${optionName(key)}` };
-  return readVariable(env, key, option) ?? (key === 'metricInterval' ? readMetricInterval(env) : undefined);
+  const ofOtel = { metricInterval: readMetricInterval, logLevel: readLogLevel }[key as string];
+  return readVariable(env, key, option) ?? ofOtel?.(env);
 }
 
 function parse(option: Option<unknown>, setting: Setting | undefined): unknown {

@@ -4,7 +4,7 @@ import type { ConnectionRecord, Exporter } from '../../model.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { LogWriter, type LogWriterOptions } from './log-writer.ts';
-import { type OtlpOptions, readSettings } from './settings.ts';
+import { type OtlpOptions, readDelay, readSettings } from './settings.ts';
 import { createTransport } from './transport.ts';
 
 export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, DeliveryLimits {
@@ -57,7 +57,7 @@ class OtlpLogs implements OtlpLogsExporter {
     this.#writer = new LogWriter(options);
     const quarter = (options.queueBytes ?? Number.POSITIVE_INFINITY) / 4;
     this.#batchBytes = Math.min(options.batchBytes ?? MEBIBYTE / 2, MAX_BATCH, quarter);
-    this.#flushMs = options.flushMs ?? 1000;
+    this.#flushMs = options.flushMs ?? readDelay('OTEL_BLRP_SCHEDULE_DELAY');
   }
 
   get queuedBytes(): number {

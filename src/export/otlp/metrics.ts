@@ -16,6 +16,7 @@ import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { encodeMetrics } from './metric-requests.ts';
 import { createMetricProducer } from './producer.ts';
 import { type CommonResource, readCommon } from './resource.ts';
+import { readOwnServiceName } from './settings.ts';
 import { readTemporality } from './temporality.ts';
 import { createTransport, type OtlpOptions } from './transport.ts';
 
@@ -59,7 +60,7 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
 
 function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics, exporter: DeliveringExporter) {
   const resource = resourceFromAttributes(
-    { 'service.name': scopeName, ...(readCommon(options) as Record<string, string>) },
+    { 'service.name': readOwnServiceName() ?? scopeName, ...(readCommon(options) as Record<string, string>) },
     { schemaUrl },
   );
   const scope: InstrumentationScope = { name: scopeName, version: options.host.agentVersion, schemaUrl };

@@ -189,3 +189,22 @@ function isWebUrl(url: URL): boolean {
 export function requestPath({ url, signal }: Settings): string {
   return url.protocol === 'unix:' ? `/${paths[signal]}` : url.pathname;
 }
+
+/** `service.name` of the agent itself. */
+export function readOwnServiceName(env: Environment = process.env): string | undefined {
+  return env.OTEL_SERVICE_NAME?.trim() || readPairs(env.OTEL_RESOURCE_ATTRIBUTES)['service.name'] || undefined;
+}
+
+const DEFAULT_DELAY = 1_000;
+
+/** Milliseconds that an item waits for its batch. Throws an Error of one line when the variable is no good. */
+export function readDelay(
+  variable: 'OTEL_BLRP_SCHEDULE_DELAY' | 'OTEL_BSP_SCHEDULE_DELAY',
+  env: Environment = process.env,
+): number {
+  const text = env[variable]?.trim();
+  if (!text) return DEFAULT_DELAY;
+  const delay = Number(text);
+  if (delay >= 0 && delay < 2 ** 31) return delay;
+  throw new Error(`${variable} expects a number of milliseconds, not "${text}"`);
+}

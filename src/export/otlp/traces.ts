@@ -3,7 +3,7 @@ import { Ledger, type Stage } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { readSampler, type Sampler } from './sampler.ts';
-import type { OtlpOptions } from './settings.ts';
+import { type OtlpOptions, readDelay } from './settings.ts';
 import { SpanEvents } from './span-events.ts';
 import { SpanWriter, type SpanWriterOptions } from './span-writer.ts';
 import { traceIds } from './trace-ids.ts';
@@ -68,7 +68,7 @@ class OtlpTraces implements OtlpTracesExporter {
     this.#writer = new SpanWriter(options);
     this.#events = new SpanEvents(readEventLimit());
     this.#isSampled = readSampler();
-    this.#flushMs = options.flushMs ?? 1000;
+    this.#flushMs = options.flushMs ?? readDelay('OTEL_BSP_SCHEDULE_DELAY');
   }
 
   get queuedBytes(): number {
