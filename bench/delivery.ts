@@ -1,0 +1,201 @@
+/**
+ * What delivery costs and whether it loses anything, against a real Collector.
+ *
+ *   node bench/delivery.ts cost   [--records 400000]             CPU of the agent's side for each record, by protocol
+ *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]   the Collector away meanwhile, with a spool
+ */
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { LogWriter } from '../src/export/otlp/log-writer.ts';
+import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from '../src/export/otlp/logs.ts';
+import { createRecordAttributes } from '../src/export/semconv.ts';
+import { openSpool } from '../src/export/spool/spool.ts';
+import { Ledger } from '../src/ledger.ts';
+import type { ConnectionRecord } from '../src/model.ts';
+import { type Collector, freePort, startCollector } from '../test/support/collector.ts';
+import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';
+
+const { values, positionals } = parseArgs({
+  options: {
+    records: { type: 'string', default: '400000' },
+    seconds: { type: 'string', default: '60' },
+    rate: { type: 'string', default: '5000' },
+  },
+  allowPositionals: true,
+});
+
+const owners = [makeProcess(1), makeProcess(2)];
+const directory = mkdtempSync(join(tmpdir(), 'sockflow-bench-'));
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+/** Both ends of connections, as when client and server are on this host. */
+function record(number: number): ConnectionRecord {
+  return makeRecord(number, { process: owners[number % 2], role: number % 2 === 0 ? 'client' : 'server' });
+}
+
+function createExporter(options: Partial<OtlpLogsOptions>, ledger: Ledger): OtlpLogsExporter {
+  const attributes = createRecordAttributes({ ownNetworkNamespace });
+  return createOtlpLogsExporter({ attributes, host, ...options }, ledger, (message) => console.error(message));
+}
+
+const sentBy = (ledger: Ledger) => ledger.sent.get('otlp-logs') ?? 0;
+
+async function untilSent(ledger: Ledger, count: number): Promise<void> {
+  while (sentBy(ledger) < count && ledger.lost.length === 0) await sleep(20);
+  if (ledger.lost.length > 0) throw new Error(`lost: ${JSON.stringify(ledger.lost)}`);
+}
+
+/** The same records over and over, as many at a time as the kernel's ring gives in a busy moment. */
+async function feed(exporter: OtlpLogsExporter, records: readonly ConnectionRecord[], total: number): Promise<void> {
+  const AT_ONCE = 500;
+  for (let done = 0; done < total; done += AT_ONCE) {
+    exporter.export(records.slice(done % records.length, (done % records.length) + AT_ONCE));
+    while (exporter.queuedBytes > 16 * 2 ** 20) await sleep(20);
+    if (done % 10_000 === 0) await sleep(0);
+  }
+}
+
+async function measureCost(name: string, options: Partial<OtlpLogsOptions>): Promise<void> {
+  const total = Number(values.records);
+  const records = Array.from({ length: 10_000 }, (_, number) => record(number));
+  const ledger = new Ledger();
+  const exporter = createExporter(options, ledger);
+  await feed(exporter, records, 50_000);
+  await untilSent(ledger, 50_000);
+  const rounds: number[] = [];
+  for (let round = 1; round <= 4; round++) {
+    const begin = process.cpuUsage();
+    await feed(exporter, records, total / 4);
+    await untilSent(ledger, 50_000 + (round * total) / 4);
+    const { user, system } = process.cpuUsage(begin);
+    rounds.push((user + system) / (total / 4));
+  }
+  await exporter.shutdown(Date.now() + 60_000);
+  console.log(`${name}: ${Math.min(...rounds).toFixed(2)} µs CPU a record (${rounds.map((each) => each.toFixed(2))})`);
+}
+
+/** Without what carries it: what is left of the rest is the transport's. */
+function measureWriter(): void {
+  const records = Array.from({ length: 10_000 }, (_, number) => record(number));
+  const writer = new LogWriter({ attributes: createRecordAttributes({ ownNetworkNamespace }), host });
+  const rounds = Array.from({ length: 40 }, () => {
+    const begin = process.cpuUsage();
+    for (const one of records) {
+      writer.add(one, 1n);
+      if (writer.size >= 2 ** 19) writer.take();
+    }
+    const { user, system } = process.cpuUsage(begin);
+    return (user + system) / records.length;
+  });
+  console.log(`encoding alone: ${Math.min(...rounds).toFixed(2)} µs CPU a record`);
+}
+
+/** Takes everything and keeps nothing, so that it is the agent's side that sets the pace. */
+const sink = `
+receivers:
+  otlp:
+    protocols:
+      grpc: { endpoint: '\${env:COLLECTOR_GRPC_ENDPOINT}' }
+      http: { endpoint: '\${env:COLLECTOR_HTTP_ENDPOINT}' }
+exporters:
+  debug: { verbosity: basic }
+extensions:
+  health_check: { endpoint: '\${env:COLLECTOR_HEALTH_ENDPOINT}' }
+service:
+  extensions: [health_check]
+  pipelines:
+    logs: { receivers: [otlp], exporters: [debug] }
+  telemetry: { metrics: { level: none } }
+`;
+
+async function cost(): Promise<void> {
+  measureWriter();
+  const collector = await startCollector({ directory, config: sink });
+  const grpc = `http://127.0.0.1:${collector.grpcPort}`;
+  const http = `http://127.0.0.1:${collector.httpPort}`;
+  try {
+    await measureCost('gRPC', { endpoint: grpc, protocol: 'grpc' });
+    await measureCost('gRPC, gzip', { endpoint: grpc, protocol: 'grpc', compression: 'gzip' });
+    await measureCost('HTTP/protobuf', { endpoint: http, protocol: 'http/protobuf' });
+    await measureCost('HTTP/protobuf, gzip', { endpoint: http, protocol: 'http/protobuf', compression: 'gzip' });
+  } finally {
+    collector.kill();
+  }
+}
+
+/** How often each uid is in a Collector's file. */
+async function countUids(files: readonly string[]): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  const uid = /"log\.record\.uid","value":\{"stringValue":"([^"]*)"/g;
+  for (const file of files)
+    for await (const line of createInterface({ input: createReadStream(file) }))
+      for (const [, found = ''] of line.matchAll(uid)) counts.set(found, (counts.get(found) ?? 0) + 1);
+  return counts;
+}
+
+/** Ten seconds with a Collector, the outage, then until nothing waits; all at the same rate. */
+async function outage(): Promise<void> {
+  const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
+  const grpcPort = await freePort();
+  const start = (name: string) =>
+    startCollector({ directory: mkdtempSync(join(directory, name)), ports: { grpcPort } });
+  const ledger = new Ledger();
+  const spool = openSpool({
+    directory: join(directory, 'spool'),
+    limit: 2 ** 30,
+    ledger,
+    say: (text) => console.error(text),
+  });
+  const exporter = createExporter({ endpoint: `http://127.0.0.1:${grpcPort}`, protocol: 'grpc', spool }, ledger);
+  let made = 0;
+  const begin = performance.now();
+  const load = setInterval(() => {
+    const due = Math.floor(((performance.now() - begin) / 1000) * rate);
+    exporter.export(Array.from({ length: due - made }, (_, number) => record(made + number)));
+    made = due;
+  }, 10);
+  const collectors: Collector[] = [await start('before')];
+  try {
+    await sleep(10_000);
+    await collectors[0]?.stop();
+    const down = performance.now();
+    let memory = 0;
+    while (performance.now() - down < seconds * 1000) {
+      await sleep(500);
+      memory = Math.max(memory, exporter.queuedBytes);
+    }
+    const spooled = spool?.records ?? 0;
+    const bytes = spool?.bytes ?? 0;
+    collectors.push(await start('after'));
+    const back = performance.now();
+    while (sentBy(ledger) === 0 || (spool?.records ?? 0) > 0) await sleep(20);
+    const drained = (performance.now() - back) / 1000;
+    clearInterval(load);
+    await exporter.shutdown(Date.now() + 60_000);
+    await collectors[1]?.stop();
+    const uids = await countUids(collectors.map(({ logsFile }) => logsFile));
+    const doubled = [...uids.values()].reduce((sum, times) => sum + times - 1, 0);
+    console.log(`${made} records made, ${uids.size} arrived, ${made - uids.size} missing, ${doubled} doubled`);
+    console.log(`books: sent ${sentBy(ledger)}, lost ${JSON.stringify(ledger.lost)}`);
+    console.log(
+      `spool at the end of the outage: ${spooled} records, ${(bytes / 2 ** 20).toFixed(0)} MiB; memory at most ${(memory / 2 ** 20).toFixed(1)} MiB`,
+    );
+    console.log(`drained in ${drained.toFixed(1)} s, ${(spooled / drained).toFixed(0)} records/s beside the live ones`);
+  } finally {
+    clearInterval(load);
+    for (const collector of collectors) collector.kill();
+  }
+}
+
+const benches: Readonly<Record<string, () => Promise<void>>> = { cost, outage };
+const chosen = positionals.length > 0 ? positionals : ['cost'];
+for (const name of chosen) {
+  const run = benches[name];
+  if (!run) throw new Error(`no bench ${name}: expected ${Object.keys(benches).join(' or ')}`);
+  await run();
+}
