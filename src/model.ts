@@ -330,6 +330,8 @@ export interface Exporter {
   readonly name: string;
   /** Takes records over; never throws, never blocks. What it can't keep it counts in the ledger. */
   export(records: readonly ConnectionRecord[]): void;
+  /** The same for look-ups of names; absent where they are of no use. */
+  exportLookups?(lookups: readonly LookupRecord[]): void;
   /** Sends what is left until `deadline` (milliseconds, as Date.now()), then gives up and counts. Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }

@@ -66,7 +66,7 @@ export async function startPipeline(
     onDns: (packet) => names.learn(packet),
     reasons: readReasons(),
   });
-  const names = createNames({ ledger, findProcess: decoder.findProcess });
+  const names = createNames({ ledger, proc: procOf(options.hostRoot), findProcess: decoder.findProcess });
   const enrichPlace = createPlaces({
     networks: options.cidrName,
     geoip: options.geoip,
@@ -84,12 +84,19 @@ export async function startPipeline(
     exportAll(containers.pass(records));
   };
   const join = createJoin({ emit: forward });
+
+  const exportLookups = (): void => {
+    const lookups = names.takeLookups(BigInt(Date.now()) * 1_000_000n);
+    if (lookups.length > 0) for (const exporter of exporters) exporter.exportLookups?.(lookups);
+  };
+
   const onBatch = (buffer: ArrayBuffer, length: number): void => {
     const records = decoder.decode(buffer, length);
     for (const record of records) {
       correlateOutcome(record);
       if (options.dns) names.name(record);
     }
+    exportLookups();
     join.add(records);
   };
 
@@ -118,6 +125,9 @@ export async function startPipeline(
   const wantsSnapshots = selection.wantsUpdate || selection.wantsListeners;
   const snapshots = wantsSnapshots ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
 
+  // What is never answered ends without a batch.
+  const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;
+
   let stopping: Promise<void> | undefined;
   return {
     description: describe(options, selection, capture, exporters),
@@ -130,6 +140,7 @@ export async function startPipeline(
 
   async function stop(deadline: number): Promise<void> {
     clearInterval(snapshots);
+    clearInterval(lookups);
     await capture.stop();
     join.flush();
     containers.close();

@@ -8,6 +8,8 @@ export interface Selection {
   readonly stdout: Test;
   /** For OTLP log records. */
   readonly otlp: Test;
+  /** Failed look-ups of names are events on stdout, or as log records. */
+  readonly lookups: { readonly stdout: boolean; readonly otlp: boolean };
   /** Some output shows open events, so the kernel has to send them. */
   readonly wantsOpen: boolean;
   /** Some output shows retransmissions; spans do. */
@@ -40,6 +42,7 @@ export function createSelection(options: Asked): Selection {
   return {
     stdout: stdout.test,
     otlp: otlp.test,
+    lookups: { stdout: stdout.names.has('dns'), otlp: otlp.names.has('dns') },
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
     wantsRetransmit: options.traces || stdout.names.has('retransmit') || otlp.names.has('retransmit'),
     wantsReset: options.metrics || options.traces || stdout.names.has('reset') || otlp.names.has('reset'),

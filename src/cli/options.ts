@@ -61,7 +61,16 @@ const otlp = groups[3];
 const running = groups[4];
 const advanced = groups[5];
 
-const events = ['open', 'update', 'close', 'failed', 'retransmit', 'reset', 'drop'] as const satisfies EventName[];
+const events = [
+  'open',
+  'update',
+  'close',
+  'failed',
+  'retransmit',
+  'reset',
+  'drop',
+  'dns',
+] as const satisfies EventName[];
 
 export const table = {
   tcp: define(watched, flag, 'TCP alone', { aliases: ['t'] }).default('false'),
@@ -77,7 +86,7 @@ export const table = {
   events: define(
     watched,
     someOf('LIST', ...events),
-    'Exactly these, on every output: open, update, close, failed, retransmit, reset, drop',
+    'Exactly these, on every output: open, update, close, failed, retransmit, reset, drop, dns (look-ups of names that failed)',
   ).optional,
   networkNamespace: define(watched, networkNamespace, 'Only connections of this network namespace').optional,
   snapshot: define(watched, flag, 'Connections older than the agent', { negatable: true }).default('true'),

@@ -4,14 +4,18 @@ import type { DnsPacket } from '../capture/dns.ts';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, LookupRecord, Process } from '../model.ts';
 import { createNameCache } from './cache.ts';
+import { createHosts } from './hosts.ts';
 import { createLookups } from './lookups.ts';
 import { type Message, parseMessage } from './message.ts';
+import { createStreams } from './streams.ts';
 
 /** Live connections whose name is remembered, so that it stays the same however often their address is looked up. */
 const LIVE = 65_536;
 
 export interface NamesOptions {
   readonly ledger: Ledger;
+  /** Where the host's proc file system is. */
+  readonly proc?: string;
   readonly findProcess: (pid: number, serial: number) => Process | undefined;
 }
 
@@ -23,9 +27,11 @@ export interface Names {
   takeLookups(now: bigint): LookupRecord[];
 }
 
-export function createNames({ ledger, findProcess }: NamesOptions): Names {
+export function createNames({ ledger, proc = '/proc', findProcess }: NamesOptions): Names {
   const cache = createNameCache();
   const named = new LRUCache<bigint, string>({ max: LIVE });
+  const hosts = createHosts({ proc, onUnused: (reason) => ledger.fault('correlate', reason) });
+  const streams = createStreams(() => ledger.fault('correlate', 'dns_stream_hole'));
   let ended: LookupRecord[] = [];
   const lookups = createLookups({
     findProcess,
@@ -42,6 +48,13 @@ export function createNames({ ledger, findProcess }: NamesOptions): Names {
     for (const { address, ttl } of message.addresses) cache.add(asked, address, ttl);
   };
 
+  const read = (packet: DnsPacket): void => {
+    const message = packet.isCut ? undefined : parseMessage(packet.bytes);
+    if (!message || message.isAnswer !== packet.isAnswer) ledger.fault('correlate', 'dns_malformed');
+    else if (message.isAnswer) answered(packet, message);
+    else lookups.ask(packet, message);
+  };
+
   const find = (record: ConnectionRecord): string | undefined => {
     const asker = {
       networkNamespace: record.networkNamespace,
@@ -50,15 +63,16 @@ export function createNames({ ledger, findProcess }: NamesOptions): Names {
       time: record.startTime,
     };
     // Nobody saw what was looked up before it began.
-    return record.preExisting ? undefined : (cache.ofProcess(asker) ?? cache.ofNamespace(asker));
+    const looked = record.preExisting ? undefined : cache.ofProcess(asker);
+    if (looked !== undefined) return looked;
+    const written = hosts({ ...asker, pid: record.process?.pid ?? 0 }, asker.address);
+    return written ?? (record.preExisting ? undefined : cache.ofNamespace(asker));
   };
 
   return {
     learn(packet) {
-      const message = packet.isCut ? undefined : parseMessage(packet.bytes);
-      if (!message || message.isAnswer !== packet.isAnswer) ledger.fault('correlate', 'dns_malformed');
-      else if (message.isAnswer) answered(packet, message);
-      else lookups.ask(packet, message);
+      if (packet.transport === 'udp') read(packet);
+      else for (const whole of streams.add(packet)) read(whole);
     },
     name(record) {
       if (record.role !== 'client') return;

@@ -29,8 +29,8 @@ export function createConsoleExporter(given: ConsoleOptions): Exporter | undefin
   if (options.format === 'json') {
     const host = readHost(machineIdFile(options.hostRoot));
     const json = { host, ownNetworkNamespace, attributes: options.attribute, ...shown };
-    return createJsonExporter(stdout, selection.stdout, json);
+    return createJsonExporter(stdout, selection.stdout, selection.lookups.stdout, json);
   }
   const text = { verbose: options.verbose, ...shown, ownNetworkNamespace, env: process.env, columns: watchColumns() };
-  return createTextExporter(stdout, selection.stdout, text);
+  return createTextExporter(stdout, selection.stdout, selection.lookups.stdout, text);
 }

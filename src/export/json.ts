@@ -1,12 +1,14 @@
 /** JSON lines: one object a record, under the names that OTLP uses. */
-import type { ConnectionRecord, Exporter, Process } from '../model.ts';
+import type { ConnectionRecord, Exporter, LookupRecord, Process } from '../model.ts';
 import {
   type Attribute,
   type AttributeValue,
+  createLookupAttributes,
   createRecordAttributes,
   createResourceAttributes,
   eventName,
   type Host,
+  hasFailed,
   hostAttributes,
   type ShownLabels,
   severityNumber,
@@ -27,12 +29,17 @@ export interface JsonOptions extends ShownLabels {
 export function createJsonExporter(
   stdout: Stdout,
   isSelected: (record: ConnectionRecord) => boolean,
+  withLookups: boolean,
   options: JsonOptions,
 ): Exporter {
   const format = createJsonFormatter(options);
+  const formatLookup = createJsonLookupFormatter(options);
   return {
     name: 'stdout',
     export: (records) => stdout.write(records.filter(isSelected).map(format)),
+    exportLookups: (lookups) => {
+      if (withLookups) stdout.write(lookups.filter(hasFailed).map(formatLookup));
+    },
     shutdown: (deadline) => stdout.shutdown(deadline),
   };
 }
@@ -45,6 +52,16 @@ export function createJsonFormatter(options: JsonOptions): (record: ConnectionRe
     `{"timestamp":"${formatTime(record.time)}","event_name":"${eventName(record)}","severity_number":${severityNumber(
       record,
     )},"resource":${resource(record.process)},"attributes":{${recordFields(record)}}}\n`;
+}
+
+/** A look-up to its line. */
+export function createJsonLookupFormatter(options: JsonOptions): (lookup: LookupRecord) => string {
+  const fields = createFieldWriter(createLookupAttributes(options));
+  const resource = createResourceFormatter(options);
+  return (lookup) =>
+    `{"timestamp":"${formatTime(lookup.time)}","event_name":"${eventName(lookup)}","severity_number":${severityNumber(
+      lookup,
+    )},"resource":${resource(lookup.process)},"attributes":{${fields(lookup)}}}\n`;
 }
 
 /** The resource of a process is made once, and again when what others know of it, who are asked apart, has come. */

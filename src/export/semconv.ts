@@ -11,6 +11,7 @@ import type {
   ContainerDetails,
   ErrorType,
   EventName,
+  LookupRecord,
   Pod,
   PodDetails,
   Process,
@@ -316,7 +317,7 @@ export function serverPort(record: ConnectionRecord): number {
 }
 
 /** 9 (INFO), or 13 (WARN) for what failed or was reset. */
-export function severityNumber(record: ConnectionRecord): 9 | 13 {
+export function severityNumber(record: ConnectionRecord | LookupRecord): 9 | 13 {
   const isTrouble = record.event === 'failed' || record.event === 'reset' || record.event === 'drop';
   return record.errorType !== undefined || isTrouble ? 13 : 9;
 }
@@ -839,6 +840,54 @@ const tcp: readonly Attribute<ConnectionRecord>[] = [
   ),
 ];
 
+/** Those that are events. */
+export function hasFailed({ errorType }: LookupRecord): boolean {
+  return errorType !== undefined;
+}
+
+const lookupErrors = ['nxdomain', 'servfail', 'refused', 'formerr', 'notimp', 'timeout', '_OTHER'] as const;
+
+/** The attributes of a look-up of a name. */
+export function createLookupAttributes({
+  ownNetworkNamespace,
+}: RecordAttributesOptions): readonly Attribute<LookupRecord>[] {
+  return [
+    define(
+      'dns.question.name',
+      'string',
+      'Name that was asked for, in lower case',
+      'look-up',
+      (lookup: LookupRecord) => lookup.questionName,
+    ),
+    define(
+      'sockflow.dns.question.type',
+      'string',
+      'Type that was asked for: A, AAAA …',
+      'look-up',
+      (lookup) => lookup.questionType,
+    ),
+    oneOf('error.type', lookupErrors, 'How the look-up failed', 'failed', (lookup) => lookup.errorType),
+    define(
+      'sockflow.dns.lookup.duration',
+      'double',
+      'Seconds until it was answered, or given up',
+      'look-up',
+      (lookup) => secondsBetween(lookup.startTime, lookup.time),
+    ),
+    oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (lookup) => lookup.transport),
+    define('network.type', 'string', 'Network protocol', 'always', (lookup) => lookup.networkType),
+    define('network.peer.address', 'string', 'The server that was asked', 'always', (lookup) => lookup.peerAddress),
+    define('network.peer.port', 'int', 'Its port', 'always', (lookup) => lookup.peerPort),
+    define(
+      'sockflow.network.namespace',
+      'int',
+      'Inode number of the network namespace',
+      "not the agent's own",
+      (lookup) => (lookup.networkNamespace === ownNetworkNamespace ? undefined : lookup.networkNamespace),
+    ),
+  ];
+}
+
 const uid = written('log.record.uid', 'The same whenever this record is sent', 'always', recordUid);
 
 // ---------------------------------------------------------------- metrics
@@ -948,6 +997,15 @@ export const connectionMetrics = {
     description: 'Connections that live: opened − closed − failed.',
   },
 } as const satisfies Record<string, MetricDefinition>;
+
+/** Bounds as the conventions have them for dns.lookup.duration. */
+export const lookupMetric = {
+  name: 'sockflow.dns.lookup.duration',
+  instrument: 'histogram',
+  unit: 's',
+  description: 'How long look-ups of names took, from the first question to the answer; error.type when they failed.',
+  bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+} as const satisfies MetricDefinition;
 
 /** The metrics of the agent itself. */
 export const agentMetrics = {

@@ -1,12 +1,12 @@
 /** Records as lines for people, on a terminal or in a pipe. */
 import { isatty } from 'node:tty';
 import pc from 'picocolors';
-import type { ConnectionRecord, Exporter } from '../model.ts';
-import type { ShownLabels } from './semconv.ts';
+import type { ConnectionRecord, Exporter, LookupRecord } from '../model.ts';
+import { hasFailed, type ShownLabels } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
 import { createBlockFormatter } from './text/block.ts';
 import { createLayout, isUtf8Locale } from './text/layout.ts';
-import { formatHeader, formatLine } from './text/line.ts';
+import { formatHeader, formatLine, formatLookup } from './text/line.ts';
 
 export interface TextOptions extends ShownLabels {
   readonly verbose: boolean;
@@ -21,18 +21,24 @@ export interface TextOptions extends ShownLabels {
 export function createTextExporter(
   stdout: Stdout,
   isSelected: (record: ConnectionRecord) => boolean,
+  withLookups: boolean,
   options: TextOptions,
 ): Exporter {
   const format = createTextFormatter(options);
   return {
     name: 'stdout',
     export: (records) => stdout.write(format(records.filter(isSelected))),
+    exportLookups: (lookups) => {
+      if (withLookups) stdout.write(format(lookups.filter(hasFailed)));
+    },
     shutdown: (deadline) => stdout.shutdown(deadline),
   };
 }
 
 /** A text for each record, line feeds included. In a pipe the first one has a header before it. */
-export function createTextFormatter(options: TextOptions): (records: readonly ConnectionRecord[]) => string[] {
+export function createTextFormatter(
+  options: TextOptions,
+): (records: readonly (ConnectionRecord | LookupRecord)[]) => string[] {
   const isUtf8 = isUtf8Locale(options.env);
   const isTerminal = options.columns() !== undefined;
   const colors = pc.createColors(isTerminal && !options.env.NO_COLOR && options.env.TERM !== 'dumb');
@@ -40,7 +46,10 @@ export function createTextFormatter(options: TextOptions): (records: readonly Co
   let isHeaderDue = !isTerminal;
   return (records) => {
     const layout = createLayout(options.columns(), isUtf8);
-    const texts = records.map((record) => `${formatLine(record, { layout, colors })}\n${block(record)}`);
+    const style = { layout, colors };
+    const texts = records.map((record) =>
+      record.event === 'dns' ? `${formatLookup(record, style)}\n` : `${formatLine(record, style)}\n${block(record)}`,
+    );
     if (isHeaderDue && texts.length > 0) {
       texts[0] = `${formatHeader(layout)}\n${texts[0]}`;
       isHeaderDue = false;

@@ -1,13 +1,16 @@
 /** Names instead of addresses: real look-ups, answered by a real server. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { type Agent, attribute, type JsonRecord, withAgent, within } from '../support/agent.ts';
 import { watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { Resolver, startDnsmasq } from '../support/resolver.ts';
 import { Sockets } from '../support/sockets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
 /** More than 512 bytes of them. */
-const MANY = Array.from({ length: 40 }, (_, index) => `--host-record=many.example,127.7.0.${index + 1}`);
+const MANY = Array.from({ length: 200 }, (_, index) => `--host-record=many.example,127.7.0.${index + 1}`);
 
 const ZONE = [
   '--host-record=plain.example,127.1.0.1',
@@ -31,12 +34,15 @@ async function withNames(more: readonly string[], body: (place: Place) => Promis
     const server = Sockets.start(namespace);
     const { port } = await server.listen('::');
     await startDnsmasq(namespace, ZONE);
-    await withAgent(watching(namespace, '--events', 'close,failed', ...more), async (agent) => {
-      const resolver = Resolver.start(namespace);
-      await resolver.do('servers', '127.0.0.1');
-      await body({ namespace, resolver, agent, port: `${port}` });
-      await resolver.end();
-    });
+    await withAgent(
+      watching(namespace, ...(more.includes('--events') ? [] : ['--events', 'close,failed']), ...more),
+      async (agent) => {
+        const resolver = Resolver.start(namespace);
+        await resolver.do('servers', '127.0.0.1');
+        await body({ namespace, resolver, agent, port: `${port}` });
+        await resolver.end();
+      },
+    );
     await server.kill();
   });
 }
@@ -70,5 +76,67 @@ test.serial('a connection has the name that its process asked for, whatever it i
       t.is(record && attribute(record, 'server.address'), name);
       t.is(record && attribute(record, 'network.peer.address'), address);
     }
+  });
+});
+
+/** `name type error` of each failed look-up of the namespace. */
+function failures(namespace: Namespace, records: readonly JsonRecord[]): string[] {
+  return within(namespace, records)
+    .filter((record) => record.event_name === 'sockflow.dns.lookup')
+    .map((record) =>
+      ['dns.question.name', 'sockflow.dns.question.type', 'error.type'].map((key) => attribute(record, key)).join(' '),
+    );
+}
+
+test.serial('a look-up that fails is an event of its process, one that is never answered too', async (t) => {
+  await withNames(['--events', 'dns'], async ({ namespace, resolver, agent }) => {
+    t.is(await resolver.do('resolve', 'gone.example'), 'ENOTFOUND');
+    t.is(await resolver.do('resolve', 'elsewhere.example'), 'EREFUSED');
+    await resolver.do('servers', '127.0.0.77');
+    t.regex(`${await resolver.do('resolve', 'silent.example')}`, /^(ETIMEOUT|ECONNREFUSED)$/);
+    const records = await agent.waitFor('a timeout', (all) => failures(namespace, all).length >= 3);
+    t.deepEqual(failures(namespace, records), [
+      'gone.example A nxdomain',
+      'elsewhere.example A refused',
+      'silent.example A timeout',
+    ]);
+    const [first] = within(namespace, records);
+    t.is(first && attribute(first, 'process.pid'), resolver.pid);
+    t.is(first && attribute(first, 'network.peer.address'), '127.0.0.1');
+    t.is(first?.severity_number, 13);
+  });
+});
+
+test.serial('names of the hosts file that the process sees; what was asked for by name wins', async (t) => {
+  const hosts = join(temporaryDirectory(t), 'hosts');
+  writeFileSync(hosts, '127.0.0.1 localhost\n127.1.0.50 Db.Internal db\n127.1.0.1 other.internal # no\n');
+  await withNames([], async ({ namespace, agent, port }) => {
+    const program = ['--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec "$@"`, 'sh', ...Resolver.command];
+    const resolver = new Resolver(namespace.spawn('unshare', program, { stdio: ['pipe', 'pipe', 'inherit'] }));
+    await resolver.do('servers', '127.0.0.1');
+    await resolver.do('resolve', 'plain.example');
+    const wanted = new Map<unknown, string>();
+    for (const [address, name] of [
+      ['127.1.0.50', 'db.internal'],
+      ['127.1.0.1', 'plain.example'],
+      ['127.0.0.1', '127.0.0.1'],
+    ] as const)
+      wanted.set(await resolver.do('dial', address, port), name);
+    await agent.waitFor('all ends', (records) => [...wanted.keys()].every((local) => endOf(records, local)));
+    for (const [local, name] of wanted) {
+      const record = endOf(agent.records(), local);
+      t.is(record && attribute(record, 'server.address'), name);
+    }
+    await resolver.end();
+  });
+});
+
+test.serial('--no-dns: addresses alone', async (t) => {
+  await withNames(['--no-dns'], async ({ resolver, agent, port }) => {
+    await resolver.do('resolve', 'plain.example');
+    const local = await resolver.do('dial', '127.1.0.1', port);
+    const records = await agent.waitFor('an end', (all) => endOf(all, local) !== undefined);
+    const record = endOf(records, local);
+    t.is(record && attribute(record, 'server.address'), '127.1.0.1');
   });
 });

@@ -9,6 +9,9 @@ import { finished, settled } from './processes.ts';
 const PROGRAM = join(import.meta.dirname, '../workloads/resolver.ts');
 
 export class Resolver {
+  /** For who starts it by other means. */
+  static readonly command = [process.execPath, PROGRAM] as const;
+
   readonly pid: number;
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;

@@ -3,9 +3,11 @@
  * lives until its close or failure: opened = closed + failed + count holds at any time. Only connections that were seen
  * alive are remembered; most are first heard of at their end.
  */
-import type { ConnectionRecord } from '../../model.ts';
-import { durationOf } from '../semconv.ts';
+import type { ConnectionRecord, LookupRecord } from '../../model.ts';
+import { durationOf, metricAttributeKeys } from '../semconv.ts';
+import { secondsBetween } from '../time.ts';
 import { type ConnectionSeries, createInstruments, type Instruments, SeriesTable } from './connection-series.ts';
+import type { HistogramSeries } from './series.ts';
 
 export interface ConnectionMetricsOptions {
   /** Series of each instrument. Default 2,000. */
@@ -31,6 +33,7 @@ export class ConnectionMetrics {
   readonly #table: SeriesTable;
   readonly #live = new Map<bigint, Live>();
   readonly #maxLive: number;
+  readonly #lookups = new Map<LookupRecord['errorType'], HistogramSeries>();
 
   constructor({ limit = 2000, maxLive = 262_144, now = Date.now }: ConnectionMetricsOptions = {}) {
     this.instruments = createInstruments(limit, now);
@@ -43,6 +46,15 @@ export class ConnectionMetrics {
     else if (record.event === 'open' || record.event === 'update') this.#see(record);
     else if (record.reset) this.#table.find(record).addReset(record.reset.direction);
     else if (record.drop && record.state === 'listen') this.#table.find(record).addListenDrops(record.drop.segments);
+  }
+
+  addLookup({ startTime, time, errorType }: LookupRecord): void {
+    let series = this.#lookups.get(errorType);
+    if (!series) {
+      series = this.instruments.lookup.add(errorType === undefined ? {} : { [metricAttributeKeys.error]: errorType });
+      this.#lookups.set(errorType, series);
+    }
+    series.record(Math.max(0, secondsBetween(startTime, time)));
   }
 
   #see(record: ConnectionRecord): void {

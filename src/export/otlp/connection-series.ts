@@ -1,7 +1,14 @@
 /** The series of connections that share the default attributes: found once a record, then every instrument is a field. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ConnectionRecord, ErrorType } from '../../model.ts';
-import { connectionMetrics, type MetricDefinition, metricAttributeKeys, serverPort, serviceName } from '../semconv.ts';
+import {
+  connectionMetrics,
+  lookupMetric,
+  type MetricDefinition,
+  metricAttributeKeys,
+  serverPort,
+  serviceName,
+} from '../semconv.ts';
 import { HistogramSeries, Instrument, SumSeries } from './series.ts';
 
 export type Instruments = ReturnType<typeof createInstruments>;
@@ -16,6 +23,7 @@ export function createInstruments(limit: number, now: () => number) {
     duration: histogram(connectionMetrics.duration),
     handshake: histogram(connectionMetrics.handshake),
     rtt: histogram(connectionMetrics.rtt),
+    lookup: histogram(lookupMetric),
     io: sum(connectionMetrics.io),
     packets: sum(connectionMetrics.packets),
     retransmits: sum(connectionMetrics.retransmits),

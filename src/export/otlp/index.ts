@@ -7,7 +7,7 @@ import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
 import { machineIdFile, readHost } from '../host.ts';
 import type { ExporterContext } from '../index.ts';
-import { createRecordAttributes } from '../semconv.ts';
+import { createLookupAttributes, createRecordAttributes, hasFailed } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
 import { createOtlpMetricsExporter } from './metrics.ts';
@@ -48,8 +48,13 @@ type Common = Omit<OtlpLogsOptions, 'attributes'>;
 
 function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common): OtlpLogsExporter {
   const attributes = createRecordAttributes({ ownNetworkNamespace });
+  const lookupAttributes = createLookupAttributes({ ownNetworkNamespace });
   const spool = options.spool === undefined ? undefined : open(options.spool, options.spoolSize, ledger, log);
-  return createOtlpLogsExporter({ ...common, attributes, queueBytes: options.queueSize, spool }, ledger, log.warn);
+  return createOtlpLogsExporter(
+    { ...common, attributes, lookupAttributes, queueBytes: options.queueSize, spool },
+    ledger,
+    log.warn,
+  );
 }
 
 function createTraces({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common) {
@@ -67,6 +72,9 @@ function select(logs: OtlpLogsExporter, { selection }: ExporterContext): Exporte
   return {
     name: logs.name,
     export: (records) => logs.export(records.filter(selection.otlp)),
+    exportLookups: (lookups) => {
+      if (selection.lookups.otlp) logs.exportLookups(lookups.filter(hasFailed));
+    },
     shutdown: (deadline) => logs.shutdown(deadline),
   };
 }

@@ -4,7 +4,7 @@
  *
  * LogRecord { time = 1, severity_number = 2, severity_text = 3, attributes = 6, observed_time = 11, event_name = 12 }
  */
-import type { ConnectionRecord, EventName, Transport } from '../../model.ts';
+import type { ConnectionRecord, EventName, LookupRecord, Transport } from '../../model.ts';
 import type { Attribute } from '../semconv.ts';
 import { eventName, eventNames, severityNumber, severityText } from '../semconv.ts';
 import { type AttributeWriter, compileAttributes } from './attribute-writer.ts';
@@ -16,6 +16,8 @@ export type { EncodedBatch } from './request-writer.ts';
 
 export interface LogWriterOptions extends CommonResource {
   readonly attributes: readonly Attribute<ConnectionRecord>[];
+  /** Of look-ups of names. Default: none. */
+  readonly lookupAttributes?: readonly Attribute<LookupRecord>[];
 }
 
 const TIME = 0x09;
@@ -28,11 +30,13 @@ const EVENT_NAME = 0x62;
 export class LogWriter {
   readonly #request: RequestWriter;
   readonly #writeAttributes: AttributeWriter<ConnectionRecord>;
+  readonly #writeLookup: AttributeWriter<LookupRecord>;
   readonly #heads = { tcp: encodeHeads('tcp'), udp: encodeHeads('udp') };
 
   constructor(options: LogWriterOptions) {
     this.#request = new RequestWriter(options);
     this.#writeAttributes = compileAttributes(options.attributes, ATTRIBUTES, this.#request.arena);
+    this.#writeLookup = compileAttributes(options.lookupAttributes ?? [], ATTRIBUTES, this.#request.arena);
   }
 
   /** Records since the last `take`. */
@@ -47,6 +51,18 @@ export class LogWriter {
 
   /** Appends one record. `observed`: when it came here, UNIX nanoseconds. */
   add(record: ConnectionRecord, observed: bigint): void {
+    this.#add(record, observed, this.#writeAttributes);
+  }
+
+  addLookup(lookup: LookupRecord, observed: bigint): void {
+    this.#add(lookup, observed, this.#writeLookup);
+  }
+
+  #add<Kind extends ConnectionRecord | LookupRecord>(
+    record: Kind,
+    observed: bigint,
+    writeAttributes: AttributeWriter<Kind>,
+  ): void {
     const { arena } = this.#request;
     const from = arena.position;
     const head = this.#heads[record.transport][severityNumber(record)][record.event];
@@ -58,7 +74,7 @@ export class LogWriter {
     arena.view.setBigUint64(start + 10, observed, true);
     arena.bytes.set(head, start + 18);
     arena.position = start + 18 + head.length;
-    this.#writeAttributes(record);
+    writeAttributes(record);
     arena.end(start);
     this.#request.commit(record.process, from);
   }

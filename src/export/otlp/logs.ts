@@ -1,6 +1,6 @@
 /** Log records to an OTLP server: encoded as they come, cut into batches by bytes and by time, and delivered. */
 import type { Ledger } from '../../ledger.ts';
-import type { ConnectionRecord, Exporter } from '../../model.ts';
+import type { ConnectionRecord, Exporter, LookupRecord } from '../../model.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { LogWriter, type LogWriterOptions } from './log-writer.ts';
@@ -15,7 +15,7 @@ export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, Delivery
   readonly spool?: Spool | undefined;
 }
 
-export interface OtlpLogsExporter extends Exporter {
+export interface OtlpLogsExporter extends Required<Exporter> {
   /** Bytes that wait to be sent, the open batch included. */
   readonly queuedBytes: number;
   readonly delivery: Delivery;
@@ -65,11 +65,19 @@ class OtlpLogs implements OtlpLogsExporter {
   }
 
   export(records: readonly ConnectionRecord[]): void {
+    this.#take(records, (record, observed) => this.#writer.add(record, observed));
+  }
+
+  exportLookups(lookups: readonly LookupRecord[]): void {
+    this.#take(lookups, (lookup, observed) => this.#writer.addLookup(lookup, observed));
+  }
+
+  #take<Kind>(records: readonly Kind[], add: (record: Kind, observed: bigint) => void): void {
     if (this.#closed) return void this.#ledger.lose('export', 'shutdown', records.length);
     const limit = Math.min(this.#batchBytes, this.delivery.largest);
     const observed = BigInt(Date.now()) * 1_000_000n;
     for (const record of records) {
-      this.#writer.add(record, observed);
+      add(record, observed);
       if (this.#writer.size >= limit) this.#cut();
     }
     if (this.#writer.count > 0) this.#flushTimer ??= setTimeout(() => this.#cut(), this.#flushMs).unref();

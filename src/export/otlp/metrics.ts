@@ -51,6 +51,9 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
     export(records: readonly ConnectionRecord[]) {
       for (const record of records) metrics.add(record);
     },
+    exportLookups(lookups) {
+      for (const lookup of lookups) metrics.addLookup(lookup);
+    },
     shutdown(deadline) {
       closed ??= shutdown(provider, delivery, deadline);
       return closed;

@@ -1,10 +1,11 @@
 /** A record as one line: time, verb, owner, direction, peer, and last what matters. */
-import type { ConnectionRecord, Process } from '../../model.ts';
+import type { ConnectionRecord, LookupRecord, Process } from '../../model.ts';
 import { durationOf } from '../semconv.ts';
-import { toHrTime } from '../time.ts';
+import { secondsBetween, toHrTime } from '../time.ts';
 import type { Colors, Layout } from './layout.ts';
 import { sanitise } from './sanitise.ts';
 import { formatTail } from './tail.ts';
+import { formatDuration } from './units.ts';
 import { cutMiddle, displayWidth, pad } from './width.ts';
 
 export interface LineOptions {
@@ -19,16 +20,38 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
   const cells = [
     formatTime(record.time),
     isTrouble(verb) ? colors.red(shown) : shown,
-    cell(nameAndPid(record.process?.executableName, record.process?.pid), layout.owner, layout),
-    ...(layout.user > 0 ? [cell(split(userOf(record.process)), layout.user, layout)] : []),
-    ...(layout.parent > 0 ? [cell(parentOf(record.process), layout.parent, layout)] : []),
-    ...(layout.container > 0 ? [cell(split(containerOf(record.process)), layout.container, layout)] : []),
+    ...ownerCells(record.process, layout),
     ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
     arrowOf(record, layout),
     peerCell(record, layout),
     formatTail(record, durationOf(record), layout, colors),
   ];
   return cells.join(' ').trimEnd();
+}
+
+/** The line of a look-up that failed: what was asked for stands where a peer would. */
+export function formatLookup(lookup: LookupRecord, { layout, colors }: LineOptions): string {
+  const { symbols } = layout;
+  const seconds = secondsBetween(lookup.startTime, lookup.time);
+  const cells = [
+    formatTime(lookup.time),
+    colors.red('DNS  '),
+    ...ownerCells(lookup.process, layout),
+    ...(layout.localPort > 0 ? [pad('', layout.localPort)] : []),
+    symbols.dialled,
+    cell({ name: lookup.questionName || '.', fixed: ` ${lookup.questionType}` }, layout.peer, layout),
+    `${lookup.errorType ?? ''} ${formatDuration(seconds, symbols.microseconds)}`.trimStart(),
+  ];
+  return cells.join(' ').trimEnd();
+}
+
+function ownerCells(process: Process | undefined, layout: Layout): string[] {
+  return [
+    cell(nameAndPid(process?.executableName, process?.pid), layout.owner, layout),
+    ...(layout.user > 0 ? [cell(split(userOf(process)), layout.user, layout)] : []),
+    ...(layout.parent > 0 ? [cell(parentOf(process), layout.parent, layout)] : []),
+    ...(layout.container > 0 ? [cell(split(containerOf(process)), layout.container, layout)] : []),
+  ];
 }
 
 /** The names of the columns, as a comment line. */
@@ -118,8 +141,10 @@ function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
   return role === 'server' ? symbols.accepted : symbols.unknown;
 }
 
-function peerOf({ peerAddress, peerPort, networkType, state }: ConnectionRecord): Parts {
+function peerOf(record: ConnectionRecord): Parts {
+  const { peerName, natOriginal, peerAddress, peerPort, networkType, state } = record;
   if (peerAddress === '') return split(state === 'listen' ? '–' : '(other peers)');
+  if (peerName !== undefined) return { name: peerName, fixed: `:${natOriginal?.port ?? peerPort}` };
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
 }
@@ -130,7 +155,7 @@ const LEAST_ABOUT = 5;
 /** The address, and behind it as much of who that is as there is room for. */
 function peerCell(record: ConnectionRecord, layout: Layout): string {
   const address = cell(peerOf(record), layout.peer, layout);
-  const about = aboutPeer(record);
+  const about = aboutPeer(record, layout);
   if (about === undefined) return address;
   const shown = address.trimEnd();
   const room = layout.cut ? layout.peer - displayWidth(shown) - 1 : Number.POSITIVE_INFINITY;
@@ -141,10 +166,11 @@ function peerCell(record: ConnectionRecord, layout: Layout): string {
   return pad(`${shown} ${shorten(parts, room, layout)}`, layout.peer);
 }
 
-/** The process when it is on this host, else where the address is. */
-function aboutPeer({ peerProcess, place }: ConnectionRecord): Parts | undefined {
+/** The process when it is on this host, else the address of a name, and where that is. */
+function aboutPeer({ peerProcess, peerName, peerAddress, place }: ConnectionRecord, layout: Layout): Parts | undefined {
   if (peerProcess) return nameAndPid(peerProcess.executableName, peerProcess.pid);
-  const where = [place?.network, place?.country, place?.asOrganization].filter((part) => part !== undefined);
+  const address = peerName !== undefined && layout.isWide ? peerAddress : undefined;
+  const where = [address, place?.network, place?.country, place?.asOrganization].filter((part) => part !== undefined);
   return where.length > 0 ? split(where.join(' ')) : undefined;
 }
 
