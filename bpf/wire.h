@@ -94,7 +94,9 @@ enum sf_counter {
   SF_COUNT_FOLDED_DATAGRAMS = 15,  /* of peers that the flow table had no room for: in the flow of all others */
   SF_COUNT_LOST_DATAGRAMS = 16,    /* of sockets that the table had no room for */
   SF_COUNT_DROPPED_DNS = 17,       /* questions and answers of DNS that found no room, or that came too fast */
-  SF_COUNT_MAX = 18,
+  SF_COUNT_SKIPPED_TRANSLATIONS =
+      18, /* of user space: connections whose translation was not asked for, at too high a rate */
+  SF_COUNT_MAX = 19,
 };
 
 /* A connection at one moment. Counters are totals of its life. */

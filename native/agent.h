@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "conntrack.h"
 #include "interface.h"
 #include "route.h"
 #include "sockflow.h"
@@ -18,6 +19,7 @@ struct sf_agent {
   struct bpf_link *dns_hooks[2] = {};
   Routes routes;
   Interfaces interfaces;
+  Conntrack conntrack;
   struct sf_features features = {};
   uint32_t round = 0;    // of snapshots
   bool packets = false;  // the kernel lets programs look at them

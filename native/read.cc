@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 
@@ -109,6 +110,32 @@ void tell_interface_of(struct sf_agent *agent, const void *record) {
     tell_interface(agent, flow->netns, flow->interface, flow->pid);
 }
 
+void tell_translation(struct sf_agent *agent, uint64_t cookie, uint8_t family, const TruePeer &peer) {
+  struct sf_translation record = {};
+  record.kind = SF_KIND_TRANSLATION;
+  record.family = family;
+  record.length = sizeof(record);
+  record.port = peer.port;
+  record.cookie = cookie;
+  memcpy(record.address, peer.address, sizeof(record.address));
+  memcpy(agent->at, &record, sizeof(record));
+  agent->at += sizeof(record);
+}
+
+// Before the first record of a connection that is dialled in another network namespace and translated in ours.
+void tell_translation_of(struct sf_agent *agent, const void *record) {
+  auto *c = static_cast<const struct sf_connection *>(record);
+  auto *f = static_cast<const struct sf_flow *>(record);
+  TruePeer peer;
+  if (c->kind == SF_KIND_CONNECTION && c->role == SF_ROLE_CLIENT && !(c->flags & SF_FLAG_ATTEMPT)) {
+    Dialled dialled = {c->family, IPPROTO_TCP, c->local_address, c->peer_address, c->local_port, c->peer_port};
+    if (agent->conntrack.Find(c->cookie, c->netns, dialled, &peer)) tell_translation(agent, c->cookie, c->family, peer);
+  } else if (f->kind == SF_KIND_FLOW && f->role == SF_ROLE_CLIENT && !(f->flags & SF_FLOW_TRANSLATED)) {
+    Dialled dialled = {f->family, IPPROTO_UDP, f->local_address, f->peer_address, f->local_port, f->peer_port};
+    if (agent->conntrack.Find(f->number, f->netns, dialled, &peer)) tell_translation(agent, f->number, f->family, peer);
+  }
+}
+
 }  // namespace
 
 // A negative return stops libbpf behind this record, which is kept.
@@ -117,6 +144,7 @@ int take_record(void *context, void *data, size_t) {
   // All kinds have their length at the same place; a description is sent without the unused rest of its data.
   size_t length = static_cast<const struct sf_connection *>(data)->length;
   tell_interface_of(agent, data);
+  tell_translation_of(agent, data);
   memcpy(agent->at, data, length);
   to_common_units(agent, agent->at);
   agent->at += (length + 7) & ~7UL;

@@ -46,6 +46,7 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) 
     values[i] = 0;
     for (int cpu = 0; cpu < cpus; cpu++) values[i] += all[static_cast<size_t>(cpu) * SF_COUNT_MAX + i];
   }
+  values[SF_COUNT_SKIPPED_TRANSLATIONS] = agent->conntrack.skipped();
   return 0;
 }
 

@@ -71,6 +71,7 @@ function kernelCounts(native: NativeCapture): KernelCounts {
       listeners: of(sfCounter.droppedListeners),
       'connect notes': of(sfCounter.droppedNotes),
       datagrams: of(sfCounter.lostDatagrams),
+      translations: of(sfCounter.skippedTranslations),
       'DNS messages': of(sfCounter.droppedDns),
     },
     udp: { opened: of(sfCounter.flows), closed: of(sfCounter.flowsClosed), live: of(sfCounter.max + 1) },

@@ -68,7 +68,9 @@ export function createDecoder({ ledger, onProcess, describe, onDns, reasons = no
   const decodeFlowRecord = (views: Views, offset: number): ConnectionRecord => {
     const u32 = (field: number): number => views.u32[(offset + field) >> 2] as number;
     const process = owner(u32(sfFlow.pid), u32(sfFlow.process));
-    return decodeFlow(views, offset, process, interfaces.nameOf(u32(sfFlow.netns), u32(sfFlow.interface)));
+    const record = decodeFlow(views, offset, process, interfaces.nameOf(u32(sfFlow.netns), u32(sfFlow.interface)));
+    translations.apply(record);
+    return record;
   };
 
   return {

@@ -1,4 +1,7 @@
-/** Where dialled TCP connections really go: the kernel tells it once, when the SYN leaves, before any other record. */
+/**
+ * Where what was dialled really goes, when the packets did not say so in the record itself: told once, before the first
+ * record of a connection, by the kernel when a SYN leaves, or by the host's connection tracking.
+ */
 import { LRUCache } from 'lru-cache';
 import type { ConnectionRecord } from '../model.ts';
 import { ipv4Text, ipv6Text } from './address.ts';

@@ -238,7 +238,8 @@ export const sfCounter = {
   foldedDatagrams: 15,
   lostDatagrams: 16,
   droppedDns: 17,
-  max: 18,
+  skippedTranslations: 18,
+  max: 19,
 } as const;
 
 export const sfPart = {

@@ -1,7 +1,9 @@
 import test from 'ava';
-import { attribute, ends, type JsonRecord, withAgent } from '../support/agent.ts';
+import { attribute, ends, type JsonRecord, withAgent, within } from '../support/agent.ts';
 import { boundDatagramSocket, datagramSocket, moved } from '../support/flows.ts';
-import { watching, withLab } from '../support/lab.ts';
+import { shell, watching, withLab } from '../support/lab.ts';
+import { withNamespace } from '../support/netns.ts';
+import { joinByRouter } from '../support/router.ts';
 
 /** What a client dials as 10.9.9.9, port 80 or 53, is here, on the port that it is given. */
 const translation = (tcp: number, udp: number) => `ip route add 10.9.9.9 dev lo src 127.0.0.1
@@ -58,3 +60,42 @@ test.serial('a translated address: what was dialled and the true peer, in one co
     });
   });
 });
+
+test.serial(
+  'translated by the host on the way out of another network namespace: asked of its connection tracking',
+  async (t) => {
+    await withLab(t, (near) =>
+      withLab(t, (far) =>
+        withNamespace(async (router) => {
+          await joinByRouter(near, router, far);
+          await shell(router, 'nft add rule ip nat pre ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.2.2:5353');
+          await withAgent(
+            ['--format', 'json', '--events', 'open,close'],
+            async (agent) => {
+              const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
+              const fd = await near.client.connect('10.9.9.9', 80);
+              await far.server.do('close', await far.server.do('accept', listener.fd));
+              await near.client.do('drain', fd);
+              await near.client.do('close', fd);
+              const echo = await boundDatagramSocket(far.server, '10.0.2.2', 5353);
+              const socket = await datagramSocket(near.client);
+              await near.client.do('send-datagram', socket, 10, '10.9.9.9', 53);
+              await far.server.do('take-datagrams', echo.fd, 1, 20);
+              await near.client.do('take-datagrams', socket, 1);
+              await near.client.do('close', socket);
+              await agent.waitForEnds(near.namespace, 2);
+              const { records } = await agent.stop();
+              const clients = within(near.namespace, records);
+              const of = (transport: string) =>
+                clients.filter((record) => attribute(record, 'network.transport') === transport).map(translated);
+              const tcp = ['10.0.2.2', 8080, '10.9.9.9', 80];
+              t.deepEqual(of('tcp'), [tcp, tcp]);
+              t.deepEqual(of('udp'), [['10.0.2.2', 5353, '10.9.9.9', 53]]);
+            },
+            { namespace: router },
+          );
+        }),
+      ),
+    );
+  },
+);
