@@ -2,8 +2,11 @@
 //
 //   storm connections N [--parallel N]   N connections, 64 bytes each way
 //   storm requests N                     N requests of 64 bytes on one connection, each answered by 64 bytes
+//   storm bulk N                         N blocks of 64 KiB over one connection
+//   storm datagrams N                    N datagrams of 64 bytes, sent and taken by one thread
+//   storm bulk-datagrams N               N datagrams of 32 KiB, likewise
 //
-// Clients and servers are threads of two processes. Prints {"operations":N,"seconds":S,"port":N,"failed":N}.
+// Clients and servers of TCP are threads of two processes. Prints {"operations":N,"seconds":S,"port":N,"failed":N}.
 #include "../test/workloads/workload.h"
 #include <sys/mman.h>
 #include <time.h>
@@ -89,6 +92,45 @@ static long requests(long count) {
   return failed;
 }
 
+static long bulk(long count) {
+  static char block[65536];
+  int fd = dial(0);
+  long failed = 0;
+  for (long i = 0; i < count; i++) failed += send(fd, block, sizeof block, MSG_NOSIGNAL) != sizeof block;
+  close(fd);
+  return failed;
+}
+
+static void *drain(void *unused) {
+  static char block[65536];
+  int fd = accept(listener, NULL, NULL);
+  while (recv(fd, block, sizeof block, 0) > 0) {
+  }
+  return unused;
+}
+
+static long datagrams(long count, size_t size) {
+  static char block[65536];
+  struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof here;
+  int to = socket(AF_INET, SOCK_DGRAM, 0), from = socket(AF_INET, SOCK_DGRAM, 0);
+  if (bind(to, (struct sockaddr *)&here, length) || getsockname(to, (struct sockaddr *)&here, &length) ||
+      connect(from, (struct sockaddr *)&here, length))
+    die("datagrams");
+  long failed = 0;
+  for (long i = 0; i < count; i++)
+    failed += send(from, block, size, 0) != (ssize_t)size || recv(to, block, sizeof block, 0) != (ssize_t)size;
+  return failed;
+}
+
+static long run(const char *kind, long count, int parallel) {
+  if (!strcmp(kind, "connections")) return connections(parallel);
+  if (!strcmp(kind, "bulk")) return bulk(count);
+  if (!strcmp(kind, "datagrams")) return datagrams(count, BYTES);
+  if (!strcmp(kind, "bulk-datagrams")) return datagrams(count, 32768);
+  return requests(count);
+}
+
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -97,7 +139,8 @@ static double now(void) {
 
 int main(int argc, char **argv) {
   bound_life();
-  if (argc < 3) return fprintf(stderr, "usage: storm connections|requests N [--parallel N]\n"), 2;
+  if (argc < 3)
+    return fprintf(stderr, "usage: storm connections|requests|bulk|datagrams|bulk-datagrams N [--parallel N]\n"), 2;
   int storm = !strcmp(argv[1], "connections");
   long count = number(argv[2]);
   int parallel = (int)number(option(argc, argv, "--parallel", "4"));
@@ -111,12 +154,13 @@ int main(int argc, char **argv) {
   pid_t server = fork();
   if (server == 0) {
     bound_life();
+    if (!strcmp(argv[1], "bulk")) drain(NULL), exit(0);
     serve_with(storm ? parallel : 1);
   }
   close(listener);
 
   double begin = now();
-  long failed = storm ? connections(parallel) : requests(count);
+  long failed = run(argv[1], count, parallel);
   double seconds = now() - begin;
   printf("{\"operations\":%ld,\"seconds\":%.6f,\"port\":%d,\"failed\":%ld}\n", storm ? each * parallel : count, seconds,
          port, failed);

@@ -8,7 +8,7 @@ export interface Load {
   name: string;
   unit: string;
   /** What storm is told. */
-  kind: 'connections' | 'requests';
+  kind: 'connections' | 'requests' | 'bulk' | 'datagrams' | 'bulk-datagrams';
   /** The load has one CPU to itself, whoever watches it has another. */
   pinned: boolean;
   /** As many of these as of connections are asked for. */
@@ -19,6 +19,9 @@ export const loads: readonly Load[] = [
   { name: 'storm, one CPU', unit: 'connections', kind: 'connections', pinned: true, factor: 1 },
   { name: 'storm, all CPUs', unit: 'connections', kind: 'connections', pinned: false, factor: 1 },
   { name: 'requests, one CPU', unit: 'requests', kind: 'requests', pinned: true, factor: 3 },
+  { name: 'bulk, one CPU', unit: 'blocks', kind: 'bulk', pinned: true, factor: 3 },
+  { name: 'datagrams, one CPU', unit: 'datagrams', kind: 'datagrams', pinned: true, factor: 20 },
+  { name: 'bulk-datagrams, one CPU', unit: 'datagrams', kind: 'bulk-datagrams', pinned: true, factor: 5 },
 ];
 
 export interface LoadResult {
