@@ -111,6 +111,7 @@ export async function startPipeline(
       listeners: selection.wantsListeners,
       details: options.tcpDetails,
       dns: options.dns,
+      updates: selection.wantsUpdate || selection.wantsListeners,
       idleUpdates: options.idleUpdates,
       tcp: options.tcp || !options.udp,
       udp: options.udp || !options.tcp,
@@ -122,8 +123,7 @@ export async function startPipeline(
     onBatch,
     (text) => log.debug(text),
   );
-  const wantsSnapshots = selection.wantsUpdate || selection.wantsListeners;
-  const snapshots = wantsSnapshots ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
+  const snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
 
   // What is never answered ends without a batch.
   const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;

@@ -134,3 +134,48 @@ test.serial('a table that is far too small: each connection is followed or a cou
     });
   });
 });
+
+test.serial(
+  'connections that had no room are found again when there is some: each was lost once, and lives once',
+  async (t) => {
+    await withLab(t, async ({ namespace, client, server, clientFile, serverFile }) => {
+      const live = 3000;
+      const options = ['--events', 'update,close', '--interval', '1s', '--max-connections', '1024'];
+      await withAgent(watching(namespace, ...options), async (agent) => {
+        const listener = await server.listen('127.0.0.1', 4096);
+        await client.do('connect-many', live, '127.0.0.1', listener.port);
+        await server.do('accept-many', listener.fd, live);
+        // The first ones have the places; their end makes room for others.
+        await client.do('close-all', 3, 1502);
+        await server.do('close-all', listener.fd + 1, listener.fd + 1500);
+        const found = () =>
+          agent.records().filter((record) => attribute(record, 'sockflow.connection.pre_existing') && !isEnd(record));
+        const owners = () => new Set(found().map((record) => attribute(record, 'process.executable.path')));
+        // Process by process, as far as there is room.
+        await agent.waitFor('what was lost', () => owners().size === 2);
+        t.deepEqual(owners(), new Set([clientFile, serverFile]));
+        t.true(found().every((record) => attribute(record, 'sockflow.process.attribution') === 'snapshot'));
+        await Promise.all([client.kill(), server.kill()]);
+        t.is(await allEnded(namespace), '');
+        const { records, summary } = await agent.stop();
+        t.log(summary);
+        const again = ends(records).filter((record) => attribute(record, 'sockflow.connection.pre_existing')).length;
+        const { opened, closed, live: left, lost } = books(summary);
+        const table = lost['kernel table_full'] ?? 0;
+        t.deepEqual({ left, lost }, { left: 0, lost: { 'kernel table_full': table } });
+        t.is(opened, 2 * live + again, 'what is found again counts once more');
+        t.is(opened, closed + table);
+        t.is(ends(records).length, closed);
+        t.is(new Set(ends(records).map(endOf)).size, closed, 'no end is told twice');
+      });
+    });
+  },
+);
+
+function isEnd(record: JsonRecord): boolean {
+  return ends([record]).length > 0;
+}
+
+function endOf(record: JsonRecord): string {
+  return `${attribute(record, 'sockflow.connection.role')} ${attribute(record, 'sockflow.connection.id')}`;
+}
