@@ -37,7 +37,7 @@ interface File {
 
 const nothing: Table = new Map();
 
-/** Name of an address, if the file has one that says more than `localhost`. */
+/** Name of an address, if the file has one that says more than `localhost`; 127.0.0.1 and ::1 have none. */
 export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsOptions) {
   /** Which root a process has. */
   const roots = new LRUCache<number, string>({ max: PROCESSES });
@@ -62,7 +62,8 @@ export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsO
   };
 
   return (asker: HostsAsker, address: string): string | undefined => {
-    if (asker.serial === 0) return undefined;
+    // Every host gives its own name to these, and none of it was asked for.
+    if (asker.serial === 0 || address === '127.0.0.1' || address === '::1') return undefined;
     const root = rootOf(asker);
     if (root === undefined) return undefined;
     let file = files.get(root);
