@@ -41,7 +41,7 @@ test('packages that are missing where there is no apt-get are named', (t) => {
 });
 
 test('an argument that it does not know is refused', (t) => {
-  refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing or --test/);
+  refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing, --test or --integration/);
 });
 
 interface Outcome {
