@@ -264,12 +264,11 @@ static __always_inline bool emit_update(const struct tcp_sock *tp, struct connec
   return true;
 }
 
-/* Tells its end, unless somebody else does. state: the one before. more: flags for the record. False: it was told. */
-static __always_inline bool connection_end(const struct tcp_sock *tp, struct connection *c, __u8 state, __u8 more) {
+/* Tells its end, unless somebody else does. state: the one before. False: it was told. */
+static __always_inline bool connection_end(const struct tcp_sock *tp, struct connection *c, __u8 state) {
   __u64 key = (__u64)tp;
   struct totals *before = connection_take(c, key);
   if (!before) return false;
-  c->flags |= more;
   count(emit_end(tp, c, state, before) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
   connection_forget(c, key);
   return true;

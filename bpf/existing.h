@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Connections and listeners older than the agent, found at start by looking at the open files of all processes. The
+ * Connections and listeners older than the agent, found once at start by looking at the open files of all processes. The
  * hooks are attached by then, so a connection that begins meanwhile is there already, and one that ends is seen to.
- *
- * Looked for again when connections found no room in the table: those that still live are followed from then on. Each of
- * them was counted as lost when it began, and counts once more, as found.
  */
 #ifndef SOCKFLOW_EXISTING_H
 #define SOCKFLOW_EXISTING_H
@@ -29,23 +26,6 @@ static __always_inline __u8 role_of(const struct tcp_sock *tp, __u8 state) {
   return more == 1 ? SF_ROLE_CLIENT : more == 0 ? SF_ROLE_SERVER : SF_ROLE_UNKNOWN;
 }
 
-bool looking_again = false;
-__u64 homeless = 0; /* connections that had no room when they were looked for again; user space sets it to 0 before */
-
-/* False: no room. */
-static __always_inline bool find_room(const struct sock *sk, struct connection *fresh) {
-  if (!looking_again) {
-    connection_begin(sk, fresh, SF_COUNT_FOUND);
-    return true;
-  }
-  if (!connection_create(sk, fresh)) {
-    __sync_fetch_and_add(&homeless, 1);
-    return false;
-  }
-  count(SF_COUNT_FOUND);
-  return true;
-}
-
 static __always_inline void connection_found(struct sock *sk, struct tcp_sock *tp, __u32 pid, __u32 process) {
   __u8 state = sk->__sk_common.skc_state;
   struct connection fresh = {
@@ -61,15 +41,12 @@ static __always_inline void connection_found(struct sock *sk, struct tcp_sock *t
   if (connection_get(sk, fresh.cookie)) return; /* a new one, or open in another process too */
   if (fresh.flags & SF_FLAG_ESTABLISHED) fresh.id = connection_id(tp, fresh.role);
   fill_totals(&fresh.reported[0], tp);
-  if (!find_room(sk, &fresh)) return;
+  connection_begin(sk, &fresh, SF_COUNT_FOUND);
   struct connection *c = connection_get(sk, fresh.cookie);
-  /* The other half is for what cannot wait, once the agent is at work. */
-  bool room = !looking_again || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= ring_half;
-  bool told = room && emit(tp, &fresh, SF_EVENT_FOUND, state);
-  if (!told && c) c->flags |= SF_FLAG_UNTOLD;
+  if (!emit(tp, &fresh, SF_EVENT_FOUND, state) && c) c->flags |= SF_FLAG_UNTOLD;
   if (sk->__sk_common.skc_state != TCP_CLOSE) return;
   /* It ended between the first look and the entry in the table, which its hook did not find: end it here. */
-  if (c) connection_end(tp, c, state, 0);
+  if (c) connection_end(tp, c, state);
 }
 
 static __always_inline void socket_found(struct sock *sk, struct task_struct *task) {
@@ -80,11 +57,11 @@ static __always_inline void socket_found(struct sock *sk, struct task_struct *ta
   struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
   if (!tp) return;
   __u32 process = process_of(task, leader);
-  if (state != TCP_LISTEN) {
-    connection_found(sk, tp, task->tgid, process);
-  } else if (!looking_again) {
+  if (state == TCP_LISTEN) {
     listener_begin(sk, task->tgid, process);
     listener_watch(sk);
+  } else {
+    connection_found(sk, tp, task->tgid, process);
   }
 }
 

@@ -78,7 +78,7 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   if (!c) return;
   if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
   if (emit_resets && oldstate != TCP_LAST_ACK) remember_dropped(sk, c);
-  connection_end(tp, c, oldstate, 0);
+  connection_end(tp, c, oldstate);
 }
 
 /* An accepted socket that nobody used yet belongs to who gives it up. */

@@ -11,6 +11,7 @@
 #include "emit.h"
 
 const volatile bool idle_updates = false; /* report live connections that did not move, too? */
+const volatile __u64 ring_half = 0;       /* bytes */
 
 #define SECOND 1000000000ULL
 
@@ -22,7 +23,8 @@ static __always_inline void end_missed(struct connection *c, const struct tcp_so
   __u64 key = (__u64)tp;
   if (bpf_ktime_get_boot_ns() - c->start_ns < SECOND) return;
   if (!gone) {
-    if (connection_end(tp, c, 0, SF_FLAG_LATE)) count(SF_COUNT_LATE);
+    c->flags |= SF_FLAG_LATE;
+    if (connection_end(tp, c, 0)) count(SF_COUNT_LATE);
   } else if (connection_take(c, key)) {
     connection_forget(c, key);
     count(SF_COUNT_LOST_MISSED);

@@ -13,8 +13,6 @@ struct {
   __uint(max_entries, 8 * 1024 * 1024); /* user space sets it before loading */
 } ring SEC(".maps");
 
-const volatile __u64 ring_half = 0; /* bytes: what can wait leaves the other half to what cannot */
-
 static __always_inline void ring_submit(void *record) { bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP); }
 
 #endif

@@ -66,7 +66,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.existing = flag("existing");
     native.details = flag("details");
     native.dns = flag("dns");
-    native.updates = flag("updates");
     native.idle_updates = flag("idleUpdates");
     native.tcp = flag("tcp");
     native.udp = flag("udp");
@@ -201,7 +200,6 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // Between its parts the ring is read, so that there is room for all it has to say. When JavaScript is behind it waits.
   void Snapshot(std::unique_ptr<Batch> *waiting) {
-    sf_find_again(agent_);
     uint32_t at = 0;
     while (!stopping_ && sf_snapshot(agent_, &at) > 0)
       while (!Drain(waiting) && !stopping_) Sleep(kWait);

@@ -23,8 +23,6 @@ struct sf_agent {
   struct sf_features features = {};
   uint32_t round = 0;    // of snapshots
   bool packets = false;  // the kernel lets programs look at them
-  // Of the connections that had no room: how many there were when they were looked for last.
-  uint64_t looked_for = 0;
   // The batch that sf_read is filling.
   char *at = nullptr;
   char *end = nullptr;

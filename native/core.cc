@@ -291,19 +291,6 @@ extern "C" int sf_find_existing(struct sf_agent *agent) {
   return code;
 }
 
-extern "C" int sf_find_again(struct sf_agent *agent) {
-  if (!agent->options.tcp) return 0;
-  auto *shared = agent->skeleton->bss;
-  uint64_t counts[SF_COUNT_MAX];
-  if (int code = sf_counts(agent, counts)) return code;
-  bool lost = counts[SF_COUNT_LOST_TABLE] != agent->looked_for || shared->homeless;
-  if (!lost || shared->overflowed >= bpf_map__max_entries(agent->skeleton->maps.overflow)) return 0;
-  agent->looked_for = counts[SF_COUNT_LOST_TABLE];
-  shared->looking_again = true;
-  shared->homeless = 0;
-  return sf_find_existing(agent);
-}
-
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {

@@ -32,7 +32,6 @@ struct sf_options {
   uint8_t listeners;        /* 1: snapshots say what listeners dropped, too */
   uint8_t existing;         /* 1: find the connections that are older than the agent */
   uint8_t details;          /* 1: put sf_details behind each connection record */
-  uint8_t updates;          /* 1: snapshots report the connections that moved */
   uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
   uint8_t dns;              /* 1: send records of look-ups of names */
   uint8_t tcp;              /* 1: watch it */
@@ -77,15 +76,8 @@ int sf_collect(struct sf_agent *agent);
 int sf_end_flows(struct sf_agent *agent);
 
 /*
- * To be called before a snapshot: when connections had no room in the table since it was called last, and there is some
- * now, looks for those that still live. Their records go into the ring, or come with the snapshot.
- */
-int sf_find_again(struct sf_agent *agent);
-
-/*
  * Puts an update record of each connection that moved since the last snapshot into the ring, a part of the table at a
- * time: *at is 0 at first, and moves on. Without sf_options.updates no records, but it finds ends that the kernel hid,
- * all the same. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
+ * time: *at is 0 at first, and moves on. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
  * -ENOTSUP below Linux 6.2.
  */
 int sf_snapshot(struct sf_agent *agent, uint32_t *at);

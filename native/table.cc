@@ -30,10 +30,10 @@ int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
 
 extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot) return -ENOTSUP;
-  if (*at == 0 && agent->options.updates) report_flows(agent);
+  if (*at == 0) report_flows(agent);
   if (!agent->options.tcp) return 0;
   if (*at == 0) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
-  return look(agent, at, agent->options.updates ? agent->round : 0, nullptr);
+  return look(agent, at, agent->round, nullptr);
 }
 
 extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {

@@ -226,7 +226,7 @@ export interface ConnectionRecord {
   natOriginal?: { readonly address: string; readonly port: number };
   /** Recognised by what was said, not by the port. */
   readonly protocolName?: 'quic';
-  /** Older than the agent, or begun when the table of connections was full. */
+  /** Older than the agent. */
   readonly preExisting: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
   readonly state: string;

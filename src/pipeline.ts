@@ -111,7 +111,6 @@ export async function startPipeline(
       listeners: selection.wantsListeners,
       details: options.tcpDetails,
       dns: options.dns,
-      updates: selection.wantsUpdate || selection.wantsListeners,
       idleUpdates: options.idleUpdates,
       tcp: options.tcp || !options.udp,
       udp: options.udp || !options.tcp,
@@ -123,7 +122,8 @@ export async function startPipeline(
     onBatch,
     (text) => log.debug(text),
   );
-  const snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
+  const wantsSnapshots = selection.wantsUpdate || selection.wantsListeners;
+  const snapshots = wantsSnapshots ? setInterval(() => capture.requestSnapshot(), options.interval) : undefined;
 
   // What is never answered ends without a batch.
   const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;

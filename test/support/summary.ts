@@ -7,14 +7,12 @@ export interface Books {
   live: number;
   sent: number;
   unsent: number;
-  /** Of the closed ones: ends that the kernel had hidden, found by looking at the table. */
-  late: number;
   /** By `stage reason`. */
   lost: Readonly<Record<string, number>>;
 }
 
 const LINE =
-  /^sockflow: (\d+) records \(opened (\d+), closed (\d+), live (\d+)\), sent (\d+), unsent (\d+), lost (\d+)(?: \((.+?)\))?(?:, dropped [^,]+)?(?:, late ends (\d+))?(?:, folded [^,]+)?(?:, \d+ without their container's name)?$/;
+  /^sockflow: (\d+) records \(opened (\d+), closed (\d+), live (\d+)\), sent (\d+), unsent (\d+), lost (\d+)(?: \((.+?)\))?(?:, dropped [^,]+)?(?:, late ends \d+)?(?:, folded [^,]+)?(?:, \d+ without their container's name)?$/;
 
 export function books(summary: string): Books {
   const [, ...parts] = LINE.exec(summary) ?? [];
@@ -27,5 +25,5 @@ export function books(summary: string): Books {
       return [reason.slice(0, at), Number(reason.slice(at + 1))];
     }),
   );
-  return { records, opened, closed, live, sent, unsent, lost, late: Number(parts[8] ?? 0) };
+  return { records, opened, closed, live, sent, unsent, lost };
 }
