@@ -83,7 +83,7 @@ export async function startPipeline(
     }
     exportAll(containers.pass(records));
   };
-  const join = createJoin({ emit: forward });
+  const join = createJoin({ wait: 0, emit: forward });
 
   const exportLookups = (): void => {
     const lookups = names.takeLookups(BigInt(Date.now()) * 1_000_000n);

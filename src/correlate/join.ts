@@ -109,7 +109,8 @@ export function createJoin({ wait = 100, mostWaiting = 65_536, emit }: JoinOptio
   const addOne = (record: ConnectionRecord, out: ConnectionRecord[]): void => {
     if (record.localAddress !== '') remember(record.localAddress);
     const isHere = isOfThisHost(record.peerAddress);
-    if (record.event === 'failed' || !(isHere || PRIVATE.test(record.peerAddress))) {
+    const neverWas = record.end?.established === false;
+    if (neverWas || !(isHere || PRIVATE.test(record.peerAddress))) {
       out.push(record);
       return;
     }

@@ -64,7 +64,7 @@ test('who is not joined in time goes without', async (t) => {
 
 test('what cannot have its other end here does not wait', (t) => {
   const { add, names } = joined();
-  const refused = { event: 'failed', errorType: 'connection_refused' } as const;
+  const refused = { event: 'failed', end: { ...late, established: false } } as const;
   add([client(1, { peerAddress: '192.0.2.1' }), client(2, { peerAddress: '10.1.2.3' }), client(3, refused)]);
   t.deepEqual(names(), ['close client -', 'close client -', 'failed client -']);
 });
