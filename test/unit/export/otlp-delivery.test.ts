@@ -297,24 +297,6 @@ test('an answer that comes late makes the disk forget', async (t) => {
   t.is(sent(next), 0);
 });
 
-test.serial(
-  'a spool that fails leaves the records in memory, up to its limit; what is dropped then is counted',
-  async (t) => {
-    let isUp = false;
-    const rig = createSpoolRig(t, () => (isUp ? ok : down()), undefined, { queueBytes: 100_000 });
-    rmSync(rig.directory, { recursive: true });
-    for (let number = 0; number < 300; number++) rig.delivery.push(batchOf(3, number * 3));
-    await rig.spool.settled();
-    t.true(rig.delivery.queuedBytes <= 100_000);
-    const dropped = () => lost(rig)['export/queue_full'] ?? 0;
-    t.true(dropped() > 0);
-    isUp = true;
-    await rig.transport.until(() => sent(rig) + dropped() === 900);
-    await rig.delivery.shutdown(later());
-    t.deepEqual(lost(rig), { 'export/queue_full': 900 - sent(rig) });
-  },
-);
-
 test('a record from the disk that always fails holds up neither what is behind it nor what is new', async (t) => {
   const poison = encode([makeRecord(13, { localAddress: 'poison' })]);
   const first = createSpoolRig(t, down);
