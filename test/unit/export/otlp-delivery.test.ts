@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { Delivery, type DeliveryLimits } from '../../../src/export/otlp/delivery.ts';
 import { type EncodedBatch, LogWriter } from '../../../src/export/otlp/log-writer.ts';
