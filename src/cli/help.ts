@@ -12,8 +12,8 @@ interface Line {
 
 const introduction = `Usage: sockflow [options]
 
-Shows every TCP connection of every process of this host: who opened or
-accepted it, what it moved, how it ended. Needs root, or the capabilities
+Shows every TCP connection and UDP conversation of every process of this host:
+who began it, what it moved, how it ended. Needs root, or the capabilities
 CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Without options it prints a line
 for each event; with an endpoint it sends them there and prints nothing.`;
 

@@ -1,4 +1,4 @@
-/** Names of the contract that aren't built: refused by name, so that nobody thinks that they work. */
+/** Names that are kept for what isn't built yet: refused by name, so that nobody thinks that they work. */
 
 export const notBuiltOptions: readonly string[] = [
   'zmq',

@@ -24,6 +24,15 @@ test('a kernel that is too old is refused', (t) => {
   refuses(t, runWith(t, { uname }), /Linux 5\.15 or later is needed; this is 5\.10\.0-28-amd64\. Install a newer/);
 });
 
+test('a kernel that the agent runs on and its tests do not is refused for the tests alone', (t) => {
+  const uname = '[ "$1" = -r ] && echo 6.1.0-28-amd64 || echo Linux';
+  const sentence =
+    /the tests need Linux 6\.10 or later, since .*; this is 6\.1\.0-28-amd64\. Run them on a newer kernel/;
+  for (const argument of ['--test', '--integration']) refuses(t, runWith(t, { uname }, argument), sentence);
+  const { status, stdout } = runWith(t, { uname });
+  t.deepEqual({ status, stdout }, { status: 0, stdout: '' });
+});
+
 test('a kernel without type information is refused', (t) => {
   const hideBtf = 'mount -t tmpfs none /sys/kernel/btf && exec "$0"';
   const result = run(['unshare', '--mount', 'sh', '-c', hideBtf, setup]);
@@ -55,12 +64,12 @@ function run([command, ...args]: string[], env: Record<string, string> = {}): Ou
 }
 
 /** With some commands replaced by shell scripts. */
-function runWith(t: ExecutionContext, scripts: Record<string, string>): Outcome {
+function runWith(t: ExecutionContext, scripts: Record<string, string>, ...args: string[]): Outcome {
   const bin = temporaryDirectory(t);
   for (const [name, script] of Object.entries(scripts)) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
-  return run([setup], { PATH: `${bin}${delimiter}${process.env.PATH}` });
+  return run([setup, ...args], { PATH: `${bin}${delimiter}${process.env.PATH}` });
 }
 
 /** A directory with these commands of the host, to be the whole PATH. */
