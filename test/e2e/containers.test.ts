@@ -1,13 +1,14 @@
 /** Names of containers in records: real cgroups, and a Docker daemon that answers when the test says so. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { attribute, type JsonRecord, withAgent, within } from '../support/agent.ts';
 import { makeCgroup } from '../support/cgroup.ts';
 import { DockerServer } from '../support/docker-server.ts';
 import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
+import { eventually, inTime } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -28,6 +29,16 @@ async function exchange(lab: Lab): Promise<number> {
   return pair.port;
 }
 
+/** Takes connections and never says a word. */
+function silentServer(t: ExecutionContext, path: string): void {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => open.add(socket)).listen(path);
+  t.teardown(() => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+}
+
 const nameOf = (records: readonly JsonRecord[], port: number) =>
   ofEnd(records, 'client', port).map((record) => attribute(record, 'container.name'));
 
@@ -44,7 +55,7 @@ test.serial('a record waits for the name of its container, and no other record w
     const options = ['--docker-socket', socket, '--container-wait', HOUR, '--container-labels', 'tier'];
     await withAgent(watching(lab.namespace, '--events', 'close', ...options), async (agent) => {
       const port = await exchange(lab);
-      const release = await asked.promise;
+      const release = await inTime(asked.promise, () => `asked: ${docker.asked.join(' ')}`);
       await agent.waitFor('end of the server', (records) => ofEnd(records, 'server', port).length > 0);
       t.deepEqual(ofEnd(agent.records(), 'client', port), []);
       release();
@@ -73,7 +84,7 @@ test.serial(
   'a daemon that never answers costs the name and a bounded time; the next one on that socket is asked',
   async (t) => {
     const socket = join(temporaryDirectory(t), 'docker.sock');
-    const silent = createServer(() => {}).listen(socket);
+    silentServer(t, socket);
     await withLab(t, async (lab) => {
       const id = contain(t, lab);
       const options = ['--docker-socket', socket, '--container-wait', '100ms'];
@@ -88,17 +99,17 @@ test.serial(
         await docker.heard;
         let ends = 2;
         // Its question comes after it listens for events; nobody waits for the answer to a container that went without once.
-        for (let named = false; !named; ) {
+        const tryOnce = async () => {
           const port = await exchange(lab);
           ends += 2;
           await agent.waitForEnds(lab.namespace, ends);
-          named = nameOf(agent.records(), port)[0] === 'late';
-        }
+          return nameOf(agent.records(), port)[0];
+        };
+        await eventually('connection with the name', tryOnce, (name) => name === 'late');
         const { summary } = await agent.stop();
         t.regex(summary, /without their container's name/);
       });
     });
-    silent.close();
   },
 );
 

@@ -1,6 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { parseAllDocuments } from 'yaml';
 import { createApi } from '../../src/enrich/kubernetes/http.ts';
@@ -8,6 +7,7 @@ import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../..
 import { Ledger } from '../../src/ledger.ts';
 import { createLog } from '../../src/log.ts';
 import { type ApiServer, startApiServer } from '../support/kubernetes.ts';
+import { eventually, PATIENCE, settled } from '../support/processes.ts';
 
 let directory: string;
 let server: ApiServer;
@@ -61,6 +61,14 @@ async function known(
     await kubernetes.ask(1_000);
   }
   throw new Error(`${uid} did not become known`);
+}
+
+async function refusal({ faults }: Ledger, name: string): Promise<void> {
+  await eventually(
+    name,
+    () => faults,
+    (counted) => (counted.get(name) ?? 0) > 0,
+  );
 }
 
 interface Meta {
@@ -156,7 +164,7 @@ test.serial(
   async (t) => {
     const { kubernetes, ledger } = await start(t, { token: await account('nobody', false) });
     const pod = metaOf(await createPod('late-rights'));
-    while (!ledger.faults.get('enrich/kubernetes_forbidden')) await sleep(50);
+    await refusal(ledger, 'enrich/kubernetes_forbidden');
     t.is(kubernetes.find(pod.uid, undefined), undefined);
     await allow('nobody');
     t.is((await known(kubernetes, pod.uid, () => true)).pod.name, 'late-rights');
@@ -168,7 +176,7 @@ test.serial('a token that is not accepted any more is counted, and the one that 
   await server.call('DELETE', '/api/v1/namespaces/sockflow/serviceaccounts/rotated');
   const pod = metaOf(await createPod('rotated'));
   const { kubernetes, ledger, tokenFile } = await start(t, { token });
-  while (!ledger.faults.get('enrich/kubernetes_unauthorized')) await sleep(50);
+  await refusal(ledger, 'enrich/kubernetes_unauthorized');
   t.is(kubernetes.find(pod.uid, undefined), undefined);
   await server.call('POST', '/api/v1/namespaces/sockflow/serviceaccounts', { metadata: { name: 'rotated' } });
   writeFileSync(tokenFile, await server.token('sockflow', 'rotated'));
@@ -192,18 +200,20 @@ test.serial('addresses of the cluster: a pod, a service, and a node where a pod 
   });
   const { clusterIP } = service.spec as { clusterIP: string };
   const wanted = ['10.244.1.9', clusterIP, '192.0.2.8'];
-  while (wanted.some((address) => !kubernetes.findPeer(address))) await sleep(50);
-  t.deepEqual(
-    wanted.map((address) => kubernetes.findPeer(address)),
-    [
-      { kind: 'pod', name: 'db-0', namespace: 'shop', workload: {} },
-      { kind: 'service', name: 'db', namespace: 'shop' },
-      { kind: 'node', name: 'node-8' },
-    ],
-  );
+  const findAll = () => wanted.map((address) => kubernetes.findPeer(address));
+  await eventually(`peers ${wanted}`, findAll, (found) => found.every(Boolean));
+  t.deepEqual(findAll(), [
+    { kind: 'pod', name: 'db-0', namespace: 'shop', workload: {} },
+    { kind: 'service', name: 'db', namespace: 'shop' },
+    { kind: 'node', name: 'node-8' },
+  ]);
   await server.call('DELETE', '/api/v1/namespaces/shop/pods/db-0?gracePeriodSeconds=0');
-  while (kubernetes.findPeer('10.244.1.9')) await sleep(50);
-  t.pass();
+  const gone = await settled(
+    () => kubernetes.findPeer('10.244.1.9'),
+    (peer) => !peer,
+    PATIENCE,
+  );
+  t.is(gone, undefined);
 });
 
 test.serial('the API server takes each object of the example', async (t) => {

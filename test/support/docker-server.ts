@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { inTime } from './processes.ts';
 
 export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
@@ -43,7 +44,7 @@ export class DockerServer {
 
   /** Somebody listens for events. */
   get heard(): Promise<void> {
-    return this.#heard.promise;
+    return inTime(this.#heard.promise, () => `asked: ${this.asked.join(' ')}`);
   }
 
   event(action: string, id: string, attributes: Readonly<Record<string, string>>): void {

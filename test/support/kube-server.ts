@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { inTime } from './processes.ts';
 
 export interface KubeRequest {
   readonly path: string;
@@ -16,7 +17,7 @@ export type KubeHandler = (request: KubeRequest, response: ServerResponse) => un
 export interface KubeServer {
   readonly url: string;
   readonly requests: readonly KubeRequest[];
-  /** Resolves when that many requests have come. */
+  /** Resolves when that many requests have come; throws when they never do. */
   until(count: number): Promise<void>;
 }
 
@@ -41,8 +42,8 @@ export async function startKubeServer(t: ExecutionContext, ...handlers: KubeHand
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
-    until: (count) =>
-      new Promise((resolve) => {
+    until(count) {
+      const come = new Promise<void>((resolve) => {
         const check = () => {
           if (requests.length < count) return;
           waiting.delete(check);
@@ -50,7 +51,12 @@ export async function startKubeServer(t: ExecutionContext, ...handlers: KubeHand
         };
         waiting.add(check);
         check();
-      }),
+      });
+      return inTime(
+        come,
+        () => `${requests.length} of ${count} requests: ${requests.map(({ path }) => path).join(' ')}`,
+      );
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type status,
 } from '@grpc/grpc-js';
 import { encodeResponse } from './otlp-decode.ts';
+import { inTime } from './processes.ts';
 
 /** One answer: a status to fail with, a partial success, `hang` for none at all; otherwise the request is accepted. */
 export type Answer = 'ok' | 'hang' | { code: status; details?: string } | { rejected: number; message: string };
@@ -76,8 +77,8 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
   );
   const port = await bind(server, address, options.credentials ?? ServerCredentials.createInsecure());
 
-  const until = (test: () => boolean) =>
-    new Promise<void>((resolve) => {
+  const until = (test: () => boolean) => {
+    const holds = new Promise<void>((resolve) => {
       const check = () => {
         if (!test()) return;
         waiting.delete(check);
@@ -86,6 +87,8 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
       waiting.add(check);
       check();
     });
+    return inTime(holds, () => `${requests} requests, ${accepted.length} accepted; wanted: ${test}`);
+  };
   return {
     endpoint: address.startsWith('unix:') ? address : `http://127.0.0.1:${port}`,
     accepted,

@@ -2,6 +2,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+
+/** Milliseconds, more than any machine needs: only what never comes fails. */
+export const PATIENCE = 120_000;
 
 /** Resolves when the process has ended, however it did. */
 export async function finished(child: ChildProcess): Promise<void> {
@@ -54,6 +58,28 @@ export async function settled<T>(ask: () => T | Promise<T>, wanted: (answer: T) 
     const answer = await ask();
     if (wanted(answer) || Date.now() > deadline) return answer;
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The same for what must come: throws, with the last answer, when it does not. */
+export async function eventually<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  wanted: (answer: T) => boolean,
+): Promise<T> {
+  const answer = await settled(ask, wanted, PATIENCE);
+  if (!wanted(answer)) throw new Error(`no ${what} in ${PATIENCE} ms; there was ${inspect(answer)}`);
+  return answer;
+}
+
+/** What a promise resolves to; throws, with what `seen` says by then, when it never does. */
+export async function inTime<T>(promise: Promise<T>, seen: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`waited for ${PATIENCE} ms; there was ${seen()}`)), PATIENCE);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

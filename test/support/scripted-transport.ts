@@ -1,5 +1,7 @@
 /** A Transport that answers by a script, without a network. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome, Refused, Transport } from '../../src/export/otlp/transport.ts';
+import { PATIENCE } from './processes.ts';
 
 /** What comes of a request; `hang` never answers. */
 export type Scripted = Outcome | 'hang';
@@ -10,7 +12,7 @@ export interface ScriptedTransport extends Transport {
   readonly accepted: Uint8Array[];
   renewals: number;
   closed: boolean;
-  /** Resolves when `test` holds. */
+  /** Resolves when `test` holds; throws when it never does. */
   until(test: () => boolean): Promise<void>;
 }
 
@@ -37,16 +39,16 @@ export function scriptedTransport(answer: (bytes: Uint8Array, number: number) =>
     close: () => {
       transport.closed = true;
     },
-    until: (test) =>
-      new Promise<void>((resolve) => {
+    async until(test) {
+      const deadline = performance.now() + PATIENCE;
+      while (!test()) {
+        if (performance.now() > deadline) throw new Error(`not in ${PATIENCE} ms: ${test}; there were ${seen()}`);
         // Also holds the process: no timer of the delivery does.
-        const timer = setInterval(check, 1);
-        function check() {
-          if (!test()) return;
-          clearInterval(timer);
-          resolve();
-        }
-      }),
+        await sleep(1);
+      }
+    },
   };
+  const seen = () =>
+    `${transport.requests.length} requests, ${transport.accepted.length} accepted, ${transport.renewals} renewals`;
   return transport;
 }

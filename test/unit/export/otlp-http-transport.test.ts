@@ -4,6 +4,7 @@ import type { OtlpOptions, Signal } from '../../../src/export/otlp/settings.ts';
 import { createTransport, type Outcome } from '../../../src/export/otlp/transport.ts';
 import { encodeResponse } from '../../support/otlp-decode.ts';
 import { type HttpAnswer, type HttpServerOptions, startOtlpHttpServer } from '../../support/otlp-http-server.ts';
+import { eventually } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 /** An empty ExportLogsServiceRequest with one empty ResourceLogs. */
@@ -122,7 +123,11 @@ test('what is under way when the connection is renewed ends as a retry, and the 
     stop();
   });
   const first = transport.send(request);
-  while (requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await eventually(
+    'request',
+    () => requests.length,
+    (count) => count > 0,
+  );
   transport.renew();
   t.like(await first, { status: 'retry' });
   t.deepEqual(await transport.send(request), accepted);

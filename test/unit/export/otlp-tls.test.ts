@@ -8,6 +8,7 @@ import { createTransport, type Outcome, type Transport } from '../../../src/expo
 import { type Authority, makeAuthority, type Pair, replaceFile } from '../../support/certificates.ts';
 import { startOtlpHttpServer } from '../../support/otlp-http-server.ts';
 import { startOtlpServer } from '../../support/otlp-server.ts';
+import { eventually } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 const request = Uint8Array.of(0x0a, 0x00);
@@ -104,11 +105,11 @@ for (const protocol of ['grpc', 'http/protobuf'] as const) {
     t.like(await transport.send(request), { status: 'retry' });
     replaceFile(files.key, client.key);
     replaceFile(files.cert, client.cert);
-    let outcome = await transport.send(request);
-    while (outcome.status !== 'accepted') {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      outcome = await transport.send(request);
-    }
+    const outcome = await eventually(
+      'request that is accepted',
+      () => transport.send(request),
+      ({ status }) => status === 'accepted',
+    );
     t.like(outcome, accepted);
   });
 }

@@ -18,6 +18,7 @@ import test, { type ExecutionContext } from 'ava';
 import { encodeFrameHeader, encodeSegmentHeader } from '../../../src/export/spool/frame.ts';
 import { openSpool, type Spool, type Stored } from '../../../src/export/spool/spool.ts';
 import { Ledger } from '../../../src/ledger.ts';
+import { eventually } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 interface Rig {
@@ -336,7 +337,11 @@ test('a directory that goes away is said, and what comes back is used', async (t
   t.true(spool.isBlocked);
   t.regex(said[0] as string, /ENOENT.*records stay in memory/);
   mkdirSync(directory, { mode: 0o700 });
-  while (spool.isBlocked) await sleep(10);
+  await eventually(
+    'spool that takes records again',
+    () => spool.isBlocked,
+    (isBlocked) => !isBlocked,
+  );
   await store(spool, 2);
   t.regex(said.at(-1) as string, /takes records again/);
   t.deepEqual((await takeAll(spool)).map(numberOf), [2]);
