@@ -4,14 +4,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <thread>
 
 namespace {
@@ -60,16 +65,72 @@ int mount_in_host_namespace() {
   return found;
 }
 
+// Blanks and backslashes stand as octal numbers in mountinfo.
+std::string unescape(const std::string &text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); i++) {
+    bool escaped = text[i] == '\\' && i + 3 < text.size();
+    plain += escaped ? static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)) : text[i];
+    if (escaped) i += 3;
+  }
+  return plain;
+}
+
+// A path may lead into something that was mounted over it.
+int open_cgroup2(const std::string &path) {
+  int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  struct statfs fs;
+  if (fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) return fd;
+  close(fd);
+  return -ENOENT;
+}
+
+// What is mounted already, wherever: /sys/fs/cgroup, its `unified` on a hybrid host, the host's below another root. The
+// host's whole tree if one of them is that, else the root of the own cgroup namespace.
+int open_mounted() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  int own = -ENOENT;
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::string id, parent, device, root, place;
+    std::istringstream(line) >> id >> parent >> device >> root >> place;
+    int fd = open_cgroup2(unescape(place));
+    if (fd < 0) continue;
+    bool whole = is_host_root(fd);
+    if (whole || (root == "/" && own < 0)) {
+      if (own >= 0) close(own);
+      own = fd;
+    } else {
+      close(fd);
+    }
+    if (whole) break;
+  }
+  return own;
+}
+
+// A namespace belongs to a thread: use one and end it.
+int mount_from_aside() {
+  int fd = -ENOENT;
+  std::thread([&] { fd = mount_in_host_namespace(); }).join();
+  return fd;
+}
+
 }  // namespace
 
+// Mounting and entering need CAP_SYS_ADMIN; what somebody else has mounted is there for all.
 int open_cgroup_root(bool *whole_host) {
-  int fd = mount_detached();
-  *whole_host = fd >= 0 && is_host_root(fd);
-  if (*whole_host) return fd;
-  int host = -ENOENT;
-  std::thread([&] { host = mount_in_host_namespace(); }).join();  // a namespace belongs to a thread: use one and end it
-  if (host < 0) return fd;
-  if (fd >= 0) close(fd);
-  *whole_host = true;
-  return host;
+  int own = -ENOENT;
+  for (auto *open_root : {mount_detached, open_mounted, mount_from_aside}) {
+    int fd = open_root();
+    *whole_host = fd >= 0 && is_host_root(fd);
+    if (*whole_host || own < 0) {
+      if (*whole_host && own >= 0) close(own);
+      own = fd;
+    } else if (fd >= 0) {
+      close(fd);
+    }
+    if (*whole_host) break;
+  }
+  return own;
 }

@@ -14,8 +14,10 @@ const introduction = `Usage: sockflow [options]
 
 Shows every TCP connection and UDP conversation of every process of this host:
 who began it, what it moved, how it ended. Needs root, or the capabilities
-CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Without options it prints a line
-for each event; with an endpoint it sends them there and prints nothing.`;
+CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; CAP_SYS_ADMIN too where no cgroup2
+mount is visible, and for names of interfaces in other network namespaces.
+Without options it prints a line for each event; with an endpoint it sends
+them there and prints nothing.`;
 
 const notes: Partial<Record<Group, string>> = {
   'What is watched': 'None of -i -o -r -c: all of them. They combine: -tio.',
