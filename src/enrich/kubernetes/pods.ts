@@ -21,7 +21,7 @@ export function createPods(now: () => number = Date.now): Pods {
 
   const keysOf = ({ uid, configHash }: Pod) => (configHash === undefined ? [uid] : [uid, configHash]);
   const forget = (pod: Pod) => {
-    for (const key of keysOf(pod)) byUid.delete(key);
+    for (const key of keysOf(pod)) if (byUid.get(key) === pod) byUid.delete(key);
     for (const id of pod.containers.keys()) if (byContainer.get(id) === pod) byContainer.delete(id);
   };
   const sweep = () => {

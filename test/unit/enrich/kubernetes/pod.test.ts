@@ -143,3 +143,17 @@ test('a container whose id went to the next state of its pod is not forgotten wi
   );
   t.is(pods.find(undefined, 'c1')?.containers.size, 2);
 });
+
+test('a static pod that was made anew is found by its hash when the one before is forgotten by news of another', (t) => {
+  let time = 1_000;
+  const pods = createPods(() => time);
+  const annotations = { 'kubernetes.io/config.hash': 'hash' };
+  const before = made('etcd', { uid: 'u1', annotations });
+  pods.put(before);
+  pods.put(made('etcd', { uid: 'u2', annotations }));
+  pods.remove(before);
+  time += 1_000_000;
+  pods.remove(made('other'));
+  t.is(pods.find('u1', undefined), undefined);
+  t.is(pods.find('hash', undefined)?.uid, 'u2');
+});
