@@ -2,7 +2,7 @@
  * Encoded batches that wait: in memory, oldest first, bounded by their bytes; and, where there is a spool, on disk when
  * they have waited for a moment, so that what a crash takes is no older than that.
  */
-import type { Place, Spool } from '../spool/spool.ts';
+import type { Place, Spool, Use } from '../spool/spool.ts';
 import type { EncodedBatch } from './log-writer.ts';
 
 /** A batch on its way. */
@@ -36,7 +36,8 @@ export class Backlog {
   /** On disk as well. */
   readonly #failed: Parcel[] = [];
   readonly #sending = new Set<Parcel>();
-  readonly #storing = new Set<Parcel>();
+  /** On their way to the disk. They wait or are sent meanwhile as if they were not: a disk may take for ever. */
+  readonly #storing = new Map<Parcel, Promise<void>>();
   readonly #timer: NodeJS.Timeout | undefined;
   #probes = 0;
 
@@ -53,7 +54,7 @@ export class Backlog {
 
   /** Nothing waits or is on its way, as far as is known without reading the disk. */
   get isIdle(): boolean {
-    return this.#waiting.length + this.#failed.length + this.#sending.size + this.#storing.size === 0;
+    return this.#waiting.length + this.#failed.length + this.#sending.size === 0;
   }
 
   /** Batches that were handed out by `next` and have not come back. */
@@ -67,7 +68,7 @@ export class Backlog {
     this.#relieve();
     let dropped = 0;
     while (this.bytes > this.#limit) {
-      const oldest = this.#waiting.shift();
+      const oldest = this.#takeOldest();
       if (oldest === undefined) break;
       this.#forget(oldest);
       dropped += oldest.count;
@@ -75,9 +76,15 @@ export class Backlog {
     return dropped;
   }
 
-  #admit({ bytes, count }: EncodedBatch): Parcel {
+  /** One that is being written only when all are: else a slow disk would write nothing but what was dropped meanwhile. */
+  #takeOldest(): Parcel | undefined {
+    const at = this.#waiting.findIndex(({ state }) => state === 'here');
+    return this.#waiting.splice(Math.max(at, 0), 1)[0];
+  }
+
+  #admit({ bytes, count }: EncodedBatch, since = performance.now()): Parcel {
     this.bytes += bytes.length;
-    return { bytes, count, outvoted: 0, passedBefore: undefined, since: performance.now(), state: 'here' };
+    return { bytes, count, outvoted: 0, passedBefore: undefined, since, state: 'here' };
   }
 
   /** A batch to be sent; `putBack`, `replace` or `done` it afterwards. */
@@ -119,7 +126,7 @@ export class Backlog {
       stored.parts += parts.length - 1;
       this.#failed.unshift(...parts.map((part) => ({ ...parcel, ...part, outvoted: 0, passedBefore: undefined })));
     } else {
-      this.#waiting.unshift(...parts.map((part) => this.#admit(part)));
+      this.#waiting.unshift(...parts.map((part) => this.#admit(part, parcel.since)));
       this.#forget(parcel);
     }
   }
@@ -142,55 +149,48 @@ export class Backlog {
     const spool = this.#spool;
     if (!spool || spool.isBlocked) return;
     const old = performance.now() - STORE_AFTER;
-    for (const parcel of this.#sending)
-      if (!parcel.stored && parcel.state === 'here' && parcel.since < old) void this.#storeSent(spool, parcel);
     let storing = 0;
-    for (const { bytes } of this.#storing) storing += bytes.length;
-    const isDue = (parcel: Parcel) => parcel.since < old || this.bytes - storing > this.#limit / 2;
-    for (let first = this.#waiting[0]; first?.state === 'here' && isDue(first); first = this.#waiting[0]) {
-      this.#waiting.shift();
-      storing += first.bytes.length;
-      void this.#store(spool, first);
+    for (const { bytes } of this.#storing.keys()) storing += bytes.length;
+    for (const parcel of [...this.#sending, ...this.#waiting]) {
+      if (parcel.stored || parcel.state !== 'here') continue;
+      const isDue = parcel.since < old || (this.bytes - storing > this.#limit / 2 && !this.#sending.has(parcel));
+      if (!isDue) continue;
+      // What a disk that stands still has taken stays in memory, whatever becomes of it.
+      if (storing >= this.#limit / 4) return;
+      storing += parcel.bytes.length;
+      this.#store(spool, parcel);
     }
   }
 
-  /** From memory to the disk. Resolves to whether it is there. */
-  async #store(spool: Spool, parcel: Parcel): Promise<boolean> {
-    this.#storing.add(parcel);
-    const place = await spool.append(parcel, false);
-    this.#storing.delete(parcel);
-    if (place) this.#forget(parcel);
-    else this.#insert(parcel);
-    return place !== undefined;
-  }
-
-  /** By age. */
-  #insert(parcel: Parcel): void {
-    const at = this.#waiting.findIndex(({ since }) => since > parcel.since);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, parcel);
-  }
-
-  /** To the disk as well, for as long as nobody knows what becomes of it. */
-  async #storeSent(spool: Spool, parcel: Parcel): Promise<void> {
+  #store(spool: Spool, parcel: Parcel): void {
     parcel.state = 'being stored';
-    const place = await spool.append(parcel, true);
-    const isDone = (parcel.state as Parcel['state']) === 'done';
-    if (!isDone) parcel.state = 'here';
-    if (place === undefined || place === 'stored') return;
-    if (isDone) return spool.done(place);
-    parcel.stored = { place, parts: 1 };
-    this.bytes -= parcel.bytes.length;
-    const at = this.#waiting.indexOf(parcel);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    this.#failed.push(parcel);
+    const end = spool
+      .append(parcel, (place) => this.#onWritten(parcel, place))
+      .then((isStored) => {
+        this.#storing.delete(parcel);
+        if (parcel.state === 'being stored') parcel.state = 'here';
+        if (isStored) this.#relieve();
+      });
+    this.#storing.set(parcel, end);
+  }
+
+  /** It leaves memory, unless it is being sent: then it is kept on the disk until it is known what becomes of it. */
+  #onWritten(parcel: Parcel, place: Place): Use {
+    if (parcel.state === 'done') return 'none';
+    if (this.#sending.has(parcel)) {
+      parcel.stored = { place, parts: 1 };
+      this.bytes -= parcel.bytes.length;
+      return 'held';
+    }
+    this.#waiting.splice(this.#waiting.indexOf(parcel), 1);
+    this.#forget(parcel);
+    return 'free';
   }
 
   /** Records in memory alone. */
   get unsaved(): number {
     let total = 0;
-    for (const parcels of [this.#waiting, this.#sending, this.#storing])
-      for (const { stored, count } of parcels) if (!stored) total += count;
+    for (const { stored, count } of [...this.#waiting, ...this.#sending]) if (!stored) total += count;
     return total;
   }
 
@@ -199,10 +199,10 @@ export class Backlog {
     clearInterval(this.#timer);
     const spool = this.#spool;
     if (!spool) return;
-    const left = [...this.#sending].filter(({ stored, state }) => !stored && state === 'here');
-    for (const parcel of left) this.#sending.delete(parcel);
-    const waiting = [...left, ...this.#waiting.splice(0)];
-    await Promise.all(waiting.map((parcel) => this.#store(spool, parcel)));
+    this.#waiting.unshift(...[...this.#sending].filter(({ stored }) => !stored));
+    this.#sending.clear();
+    for (const parcel of this.#waiting) if (parcel.state === 'here') this.#store(spool, parcel);
+    await Promise.all(this.#waiting.map((parcel) => this.#storing.get(parcel)));
     await spool.close();
   }
 }

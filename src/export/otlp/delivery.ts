@@ -259,6 +259,7 @@ export class Delivery {
     for (const [parcel, sent] of this.#inFlight)
       if (now - sent > this.#stuckMs)
         this.#onOutcome(parcel, { status: 'retry', reason: 'no_answer', message, retryAfterMs: undefined });
+    if (isStuck) this.#pump();
   }
 
   async #shutdown(deadline: number): Promise<void> {

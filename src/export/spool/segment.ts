@@ -34,7 +34,7 @@ export class Segment {
   /** Written by a version of the agent that this one doesn't know. */
   isForeign = false;
   readonly #handedOut = new Set<Place>();
-  /** Where reading jumps to: what was handed out when it was written. */
+  /** Where reading jumps to: over what was being sent, or done, when it was written. */
   readonly #jumps = new Map<number, number>();
   #reader: FileHandle | undefined;
 
@@ -63,16 +63,20 @@ export class Segment {
     return cursor;
   }
 
-  handOut(start: number, count: number): Place {
+  #handOut(start: number, count: number): Place {
     const place = { segment: this, start, count };
-    this.#handedOut.add(place);
+    this.hold(place);
     return place;
   }
 
-  /** For a batch that is being sent while it is written: it won't be read. */
-  handOutUnread(start: number, end: number, count: number): Place {
+  /** Kept until it is `done`. */
+  hold(place: Place): void {
+    this.#handedOut.add(place);
+  }
+
+  /** What was just written won't be read. */
+  passOver(start: number, end: number): void {
     this.#jumps.set(start, end);
-    return this.handOut(start, count);
   }
 
   done(place: Place): void {
@@ -101,7 +105,7 @@ export class Segment {
       bytes.set(payload, at);
       at += payload.length;
     }
-    return { batch: { bytes, count, place: this.handOut(start, count) }, damaged, lost };
+    return { batch: { bytes, count, place: this.#handOut(start, count) }, damaged, lost };
   }
 
   /** A header that is damaged is passed over like a frame that is. */

@@ -37,6 +37,9 @@ export interface Stored extends Batch {
   readonly place: Place;
 }
 
+/** Of a batch on the disk: to be read back, being sent by whoever stored it, not needed any more. */
+export type Use = 'free' | 'held' | 'none';
+
 const MEBIBYTE = 2 ** 20;
 const LARGEST_SEGMENT = 16 * MEBIBYTE;
 const LEAST_SEGMENT = 64 * 1024;
@@ -132,11 +135,11 @@ export class Spool {
   }
 
   /**
-   * Stores a batch. Resolves to undefined when that isn't possible now. `handOut`: it is being sent at the same time, so
-   * it isn't read back unless the agent ends before its place is `done`.
+   * Stores a batch. Resolves to whether it is stored. `onWritten` is called at the very moment: what it says is `held`
+   * isn't read back unless the agent ends before its place is `done`.
    */
-  append(batch: Batch, handOut: boolean): Promise<Place | 'stored' | undefined> {
-    return this.#run(async () => (this.isBlocked ? undefined : this.#tryAppend(batch, handOut)));
+  async append(batch: Batch, onWritten: (place: Place) => Use = () => 'free'): Promise<boolean> {
+    return (await this.#run(async () => !this.isBlocked && (await this.#tryAppend(batch, onWritten)))) ?? false;
   }
 
   /** It can't take anything for now. */
@@ -175,9 +178,9 @@ export class Spool {
     unlockDirectory(this.#directory);
   }
 
-  async #tryAppend(batch: Batch, handOut: boolean): Promise<Place | 'stored' | undefined> {
+  async #tryAppend(batch: Batch, onWritten: (place: Place) => Use): Promise<boolean> {
     const size = FRAME_HEADER + batch.bytes.length;
-    if (SEGMENT_HEADER + size > this.#limit) return undefined;
+    if (SEGMENT_HEADER + size > this.#limit) return false;
     try {
       await this.#makeRoom(SEGMENT_HEADER + size);
       const segment = await this.#segmentFor(size);
@@ -185,14 +188,17 @@ export class Spool {
       await writeAll(this.#writer as FileHandle, [encodeFrameHeader(batch), batch.bytes], start);
       segment.size = start + size;
       this.#isDirty = true;
-      this.records += batch.count;
       this.#onWritten();
-      if (handOut) return segment.handOutUnread(start, segment.size, batch.count);
+      const place = { segment, start, count: batch.count };
+      const use = onWritten(place);
+      if (use !== 'free') segment.passOver(start, segment.size);
+      if (use === 'held') segment.hold(place);
+      if (use !== 'none') this.records += batch.count;
       this.#fill();
-      return 'stored';
+      return true;
     } catch (error) {
       await this.#onFailure(error);
-      return undefined;
+      return false;
     }
   }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { Delivery, type DeliveryLimits } from '../../../src/export/otlp/delivery.ts';
 import { type EncodedBatch, LogWriter } from '../../../src/export/otlp/log-writer.ts';
@@ -294,6 +295,94 @@ test('an answer that comes late makes the disk forget', async (t) => {
   await next.spool.settled();
   await next.delivery.shutdown(later());
   t.is(sent(next), 0);
+});
+
+test('a spool that fails leaves the records in memory, up to its limit; what is dropped then is counted', async (t) => {
+  let isUp = false;
+  const rig = createSpoolRig(t, () => (isUp ? ok : down()), undefined, { queueBytes: 100_000 });
+  rmSync(rig.directory, { recursive: true });
+  for (let number = 0; number < 300; number++) rig.delivery.push(batchOf(3, number * 3));
+  await rig.spool.settled();
+  t.true(rig.delivery.queuedBytes <= 100_000);
+  const dropped = lost(rig)['export/queue_full'] ?? 0;
+  t.true(dropped > 0);
+  isUp = true;
+  await rig.transport.until(() => sent(rig) + dropped === 900);
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), { 'export/queue_full': dropped });
+});
+
+interface SlowRig extends Rig {
+  /** Each ends one write, as stored or not. */
+  readonly ends: ((isStored: boolean) => void)[];
+}
+
+/** Whose disk says nothing until it is told to. */
+function createSlowRig(answer: () => Scripted, limits: DeliveryLimits = {}): SlowRig {
+  const ends: SlowRig['ends'] = [];
+  const spool = {
+    isBlocked: false,
+    take: () => undefined,
+    append: () => new Promise<boolean>((resolve) => void ends.push(resolve)),
+    close: async () => undefined,
+  };
+  return { ...createRig(answer, limits, spool as unknown as Spool), ends };
+}
+
+test('what a disk at last does not take is sent all the same, though nothing else comes', async (t) => {
+  let isUp = false;
+  const rig = createSlowRig(() => (isUp ? ok : down()));
+  for (let number = 0; number < 10; number++) rig.delivery.push(batchOf(2, number * 2));
+  await rig.transport.until(() => rig.ends.length === 10);
+  isUp = true;
+  // The one that is under way passes first, so nothing is when the disk gives the others up.
+  await rig.transport.until(() => sent(rig) > 0);
+  for (const end of rig.ends) end(false);
+  await rig.transport.until(() => sent(rig) === 20);
+  t.deepEqual(lost(rig), {});
+  await rig.delivery.shutdown(later());
+});
+
+test('a disk that stands still holds up nothing: all is sent from memory, which keeps its limit', async (t) => {
+  let isUp = false;
+  const rig = createSlowRig(() => (isUp ? ok : down()), { queueBytes: 50_000 });
+  for (let number = 0; number < 10; number++) rig.delivery.push(batchOf(2, number * 2));
+  await rig.transport.until(() => rig.ends.length > 0);
+  for (let number = 10; number < 100; number++) rig.delivery.push(batchOf(2, number * 2));
+  t.true(rig.delivery.queuedBytes <= 50_000);
+  const dropped = lost(rig)['export/queue_full'] ?? 0;
+  t.true(dropped > 0);
+  isUp = true;
+  await rig.transport.until(() => sent(rig) + dropped === 200);
+  t.is(rig.delivery.queuedBytes, 0);
+  t.deepEqual(lost(rig), { 'export/queue_full': dropped });
+  await rig.delivery.shutdown(later());
+});
+
+test('what was sent while the disk was busy with it is not kept there', async (t) => {
+  const answers: (() => void)[] = [];
+  const rig = createSpoolRig(t, () => ok);
+  const { send } = rig.transport;
+  rig.transport.send = (bytes) =>
+    new Promise((resolve) => void answers.push(() => void send.call(rig.transport, bytes).then(resolve)));
+  const { append } = rig.spool;
+  const free = Promise.withResolvers<void>();
+  const ends: Promise<boolean>[] = [];
+  rig.spool.append = (...batch) => {
+    const end = free.promise.then(() => append.apply(rig.spool, batch));
+    ends.push(end);
+    return end;
+  };
+  rig.delivery.push(batchOf(5));
+  await rig.transport.until(() => ends.length === 1);
+  for (const answer of answers) answer();
+  await rig.transport.until(() => sent(rig) === 5);
+  free.resolve();
+  t.deepEqual(await Promise.all(ends), [true]);
+  t.is(rig.spool.records, 0);
+  await rig.delivery.shutdown(later());
+  t.is(rig.ledger.kept.size, 0);
+  t.is(rig.spool.bytes, 0);
 });
 
 test('a record from the disk that always fails holds up neither what is behind it nor what is new', async (t) => {

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { encodeFrameHeader, encodeSegmentHeader } from '../../../src/export/spool/frame.ts';
-import { openSpool, type Spool, type Stored } from '../../../src/export/spool/spool.ts';
+import { openSpool, type Place, type Spool, type Stored } from '../../../src/export/spool/spool.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import { eventually } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -58,8 +58,7 @@ async function takeAll(spool: Spool): Promise<Stored[]> {
 }
 
 async function store(spool: Spool, ...numbers: readonly number[]): Promise<void> {
-  for (const number of numbers)
-    if (!(await spool.append(batch(number), false))) throw new Error(`${number} not stored`);
+  for (const number of numbers) if (!(await spool.append(batch(number)))) throw new Error(`${number} not stored`);
 }
 
 test('what is stored comes back in order, the bytes alone in their memory', async (t) => {
@@ -76,7 +75,7 @@ test('what is stored comes back in order, the bytes alone in their memory', asyn
 
 test('small batches come back together, as one request', async (t) => {
   const { spool } = openRig(temporaryDirectory(t));
-  for (let number = 1; number <= 100; number++) await spool.append({ bytes: Uint8Array.of(number), count: 1 }, false);
+  for (let number = 1; number <= 100; number++) await spool.append({ bytes: Uint8Array.of(number), count: 1 });
   const taken = await takeAll(spool);
   t.deepEqual(
     taken.flatMap(({ bytes }) => [...bytes]),
@@ -125,15 +124,39 @@ test('what is sent while it is stored is not read back, unless the agent ended m
   const directory = temporaryDirectory(t);
   const first = openRig(directory);
   await store(first.spool, 1);
-  const place = await first.spool.append(batch(2), true);
-  await first.spool.append(batch(3), true);
+  const places: Place[] = [];
+  for (const number of [2, 3])
+    t.true(
+      await first.spool.append(batch(number), (place) => {
+        places.push(place);
+        return 'held';
+      }),
+    );
   await store(first.spool, 4);
   t.deepEqual((await takeAll(first.spool)).map(numberOf), [1, 4]);
-  t.true(place !== undefined && place !== 'stored');
+  t.deepEqual(
+    places.map(({ count }) => count),
+    [2, 3],
+  );
+  t.is(first.spool.records, 1 + 2 + 3 + 4);
   await first.spool.close();
   const second = openRig(directory);
   t.deepEqual((await takeAll(second.spool)).map(numberOf), [1, 2, 3, 4]);
   await second.spool.close();
+});
+
+test('what nobody needs any more when it is written is neither counted nor read', async (t) => {
+  const { spool } = openRig(temporaryDirectory(t));
+  await store(spool, 1);
+  await spool.append(batch(2), () => 'none');
+  await store(spool, 3);
+  const taken = await takeAll(spool);
+  t.deepEqual(taken.map(numberOf), [1, 3]);
+  t.is(spool.records, 1 + 3);
+  for (const { place } of taken) spool.done(place);
+  await spool.close();
+  t.is(spool.records, 0);
+  t.is(spool.bytes, 0);
 });
 
 test('at its limit the oldest records go, counted exactly, and the files never take more', async (t) => {
@@ -142,7 +165,7 @@ test('at its limit the oldest records go, counted exactly, and the files never t
   const size = () => segments(directory).reduce((sum, name) => sum + lstatSync(join(directory, name)).size, 0);
   let total = 0;
   for (let number = 1; number <= 100; number++) {
-    t.truthy(await spool.append(batch(number, 50_000), false));
+    t.true(await spool.append(batch(number, 50_000)));
     total += number;
     t.true(size() <= 2 ** 20 && spool.bytes <= 2 ** 20);
   }
@@ -156,7 +179,7 @@ test('at its limit the oldest records go, counted exactly, and the files never t
 
 test('a batch that is larger than all of the spool is not stored', async (t) => {
   const { spool } = openRig(temporaryDirectory(t), 2 ** 20);
-  t.is(await spool.append(batch(1, 2 ** 20), false), undefined);
+  t.false(await spool.append(batch(1, 2 ** 20)));
   await store(spool, 2);
   await spool.close();
 });
@@ -333,7 +356,7 @@ test('a directory that goes away is said, and what comes back is used', async (t
   const directory = join(above, 'spool');
   const { spool, said } = openRig(directory);
   rmSync(directory, { recursive: true });
-  t.is(await spool.append(batch(1), false), undefined);
+  t.false(await spool.append(batch(1)));
   t.true(spool.isBlocked);
   t.regex(said[0] as string, /ENOENT.*records stay in memory/);
   mkdirSync(directory, { mode: 0o700 });
