@@ -2,7 +2,7 @@
  * Names from the hosts file that a process sees: that of its own mount namespace and root. It is only looked at, never
  * waited for: what lies on a file system that a user may answer for (FUSE, network) is left alone.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
@@ -29,104 +29,110 @@ const REFRESH = 2_000;
 
 type Table = ReadonlyMap<string, string>;
 
-interface File {
-  table: Table;
-  stamp: string;
-  checked: number;
+interface Contents {
+  readonly table: Table;
+  readonly stamp: string;
+}
+
+interface File extends Contents {
+  readonly checked: number;
+}
+
+/** Where a process looks. */
+interface View {
+  /** Mount namespace and root directory; undefined when nobody of its network namespace was seen alive. */
+  readonly root: string | undefined;
+  /** Its pid may be another process's by now. */
+  readonly isGone: boolean;
 }
 
 const nothing: Table = new Map();
 
-/** Name of an address, if the file has one that says more than `localhost`; 127.0.0.1 and ::1 have none. */
+/** Name of an address, if the file has one that says more than what the host calls itself. */
 export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsOptions) {
-  /** Which root a process has. */
-  const roots = new LRUCache<number, string>({ max: PROCESSES });
+  const views = new LRUCache<string, View>({ max: PROCESSES });
   const files = new LRUCache<string, File>({ max: FILES });
-  /** Who has gone saw what others of its network namespace see. */
+  /** Who was gone before we looked saw what others of its network namespace see. */
   const last = new LRUCache<number, string>({ max: FILES });
 
-  const rootOf = ({ pid, serial, networkNamespace }: HostsAsker): string | undefined => {
-    const known = roots.get(serial);
-    if (known !== undefined) return known;
-    const root = readRoot(`${proc}/${pid}`);
-    if (root === undefined) return last.get(networkNamespace);
-    roots.set(serial, root);
-    last.set(networkNamespace, root);
-    return root;
+  const isFresh = (root: string | undefined): boolean => {
+    const file = root === undefined ? undefined : files.get(root);
+    return file !== undefined && now() - file.checked < REFRESH;
   };
 
-  const refresh = (file: File, directory: string): void => {
-    file.checked = now();
-    const seen = readTable(directory, file.stamp, onUnused);
-    if (seen) Object.assign(file, seen);
+  /** Looked at before each reading of a file: a process may have another root by then, or be another one. */
+  const viewOf = ({ pid, serial, networkNamespace }: HostsAsker): View => {
+    const key = `${serial} ${networkNamespace}`;
+    const before = views.get(key);
+    if (before && (before.isGone || isFresh(before.root))) return before;
+    const root = readRoot(`${proc}/${pid}`, networkNamespace);
+    const view = { root: root ?? before?.root ?? last.get(networkNamespace), isGone: root === undefined };
+    views.set(key, view);
+    if (root !== undefined) last.set(networkNamespace, root);
+    return view;
   };
 
   return (asker: HostsAsker, address: string): string | undefined => {
-    // Every host gives its own name to these, and none of it was asked for.
-    if (asker.serial === 0 || address === '127.0.0.1' || address === '::1') return undefined;
-    const root = rootOf(asker);
+    if (asker.serial === 0) return undefined;
+    const { root, isGone } = viewOf(asker);
     if (root === undefined) return undefined;
-    let file = files.get(root);
-    if (!file) {
-      file = { table: nothing, stamp: '', checked: Number.NEGATIVE_INFINITY };
-      files.set(root, file);
+    if (!isGone && !isFresh(root)) {
+      const before = files.get(root) ?? { table: nothing, stamp: '' };
+      const { table, stamp } = readTable(`${proc}/${asker.pid}`, before, onUnused);
+      files.set(root, { table, stamp, checked: now() });
     }
-    if (now() - file.checked >= REFRESH) refresh(file, `${proc}/${asker.pid}`);
-    return file.table.get(address);
+    return files.get(root)?.table.get(address);
   };
 }
 
-/** Mount namespace and root directory; undefined when the process has gone. */
-function readRoot(directory: string): string | undefined {
+/** Undefined when the process has gone, and when another one, elsewhere, has its number. */
+function readRoot(directory: string, networkNamespace: number): string | undefined {
   try {
+    if (readlinkSync(`${directory}/ns/net`) !== `net:[${networkNamespace}]`) return undefined;
     return `${readlinkSync(`${directory}/ns/mnt`)} ${readlinkSync(`${directory}/root`)}`;
   } catch {
     return undefined;
   }
 }
 
-/** Undefined when it is what it was, and when the process has gone. */
-function readTable(
-  directory: string,
-  stamp: string,
-  onUnused: (reason: string) => void,
-): Pick<File, 'table' | 'stamp'> | undefined {
+/** `before` when it is what it was, and when the process has gone. */
+function readTable(directory: string, before: Contents, onUnused: (reason: string) => void): Contents {
+  const etc = `${directory}/root/etc`;
   try {
     if (!isLocal(readFileSync(`${directory}/mountinfo`, 'utf8'))) {
       onUnused('hosts_file_system');
       return { table: nothing, stamp: '' };
     }
-    if (!lstatSync(`${directory}/root/etc`).isDirectory()) return { table: nothing, stamp: '' };
-    return readFile(`${directory}/root/etc/hosts`, stamp, onUnused);
+    if (!lstatSync(etc).isDirectory()) return { table: nothing, stamp: '' };
+    const stamp = `${stampOf(`${etc}/hosts`)} ${stampOf(`${etc}/hostname`)}`;
+    if (stamp === before.stamp) return before;
+    const text = readPlain(`${etc}/hosts`);
+    if (text !== undefined) return { table: parseHosts(text, readPlain(`${etc}/hostname`)), stamp };
+    if (stampOf(`${etc}/hosts`) !== '') onUnused('hosts_no_plain_file');
+    return { table: nothing, stamp };
   } catch (error) {
-    // No such file in a root that is still there, or no such process any more.
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { table: nothing, stamp: '' };
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? before : { table: nothing, stamp: '' };
   }
 }
 
-function readFile(path: string, stamp: string, onUnused: (reason: string) => void) {
+function stampOf(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}` : '';
+}
+
+/** Undefined for what is not there, no plain file, or too large to be meant. */
+function readPlain(path: string): string | undefined {
+  if (!isPlain(lstatSync(path, { throwIfNoEntry: false }))) return undefined;
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const { dev, ino, size, mtimeMs, ctimeMs, isFile } = bound(fstatSync(fd));
-    const fresh = `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
-    if (fresh === stamp) return undefined;
-    if (isFile() && size <= LARGEST) return { table: parseHosts(readFileSync(fd, 'utf8')), stamp: fresh };
-    onUnused('hosts_no_plain_file');
-    return { table: nothing, stamp: fresh };
+    return isPlain(fstatSync(fd)) ? readFileSync(fd, 'utf8') : undefined;
   } finally {
     closeSync(fd);
   }
 }
 
-function bound(stat: ReturnType<typeof fstatSync>) {
-  return {
-    dev: stat.dev,
-    ino: stat.ino,
-    size: stat.size,
-    mtimeMs: stat.mtimeMs,
-    ctimeMs: stat.ctimeMs,
-    isFile: () => stat.isFile(),
-  };
+function isPlain(stat: Stats | undefined): boolean {
+  return stat?.isFile() === true && stat.size <= LARGEST;
 }
 
 const local = new Set([
@@ -155,23 +161,45 @@ export function isLocal(mountinfo: string): boolean {
     const [place, type] = [line.split(' ')[4], / - (\S+)/.exec(line)?.[1]];
     if (place !== undefined && type !== undefined) types.set(place, type);
   }
-  return ['/', '/etc', '/etc/hosts'].every((place) => local.has(types.get(place) ?? 'tmpfs'));
+  return ['/', '/etc', '/etc/hosts', '/etc/hostname'].every((place) => local.has(types.get(place) ?? 'tmpfs'));
 }
 
 /** What every host calls itself tells nobody anything. */
-const selfNames = /^(localhost|ip6-.*|.*\.localdomain|localhost\..*|broadcasthost)$/;
+const selfNames = /^(localhost\d?|ip6-.*|.*\.localdomain\d?|localhost\..*|broadcasthost)$/;
+/** Whatever else stands at such an address, set-up programs write there what they call the host. */
+const localhost = /^(ip6-)?localhost\d?(\..*)?$/;
 
-/** Address to the first name that says something. The first line of an address counts, as for resolvers. */
-export function parseHosts(text: string): Table {
-  const table = new Map<string, string>();
+/**
+ * Address to the first name that says something: not what the host calls itself, by `hostname` or as localhost. Else the
+ * first line of an address counts, as for resolvers. `hostname`: text of /etc/hostname.
+ */
+export function parseHosts(text: string, hostname = ''): Table {
+  const all = new Map<string, string[]>();
   for (const line of text.split('\n')) {
-    const [address = '', ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/);
+    const [address = '', ...words] = (line.split('#')[0] ?? '').trim().split(/\s+/);
     if (isIP(address) === 0 || address.includes('%')) continue;
-    const name = names
-      .map((each) => each.toLowerCase().replace(/\.$/, ''))
-      .find((each) => each !== '' && !selfNames.test(each));
     const key = ipaddr.process(address).toString();
-    if (name !== undefined && name.length <= 253 && !table.has(key)) table.set(key, name);
+    const names = all.get(key) ?? [];
+    all.set(key, names);
+    names.push(...words.map(normalise));
+  }
+  const isOwn = ownNames(hostname);
+  const table = new Map<string, string>();
+  for (const [address, names] of all) {
+    if (names.some((name) => localhost.test(name))) continue;
+    const name = names.find((each) => each !== '' && each.length <= 253 && !selfNames.test(each) && !isOwn(each));
+    if (name !== undefined) table.set(address, name);
   }
   return table;
+}
+
+function normalise(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+
+/** The host's name, that without its domain, and that with any. */
+function ownNames(hostname: string): (name: string) => boolean {
+  const own = normalise(hostname.trim());
+  if (own === '') return () => false;
+  return (name) => name === own || name === own.split('.')[0] || name.startsWith(`${own}.`);
 }

@@ -1,7 +1,7 @@
 // Very many connections that end in every way a program can make them end without waiting for a timer.
 //
 //   tcp-mix serve [--port N]                                        serves whatever `dial` asks for, until stdin ends
-//   tcp-mix dial --port N --host 127.0.1.K [--threads N] [--rounds N]
+//   tcp-mix dial --port N --host 127.83.1.K [--threads N] [--rounds N]
 //
 // A round of a thread is one connection of each kind, see `kinds`. The first two bytes of a connection tell the server what
 // to do, and with how many bytes, so both ends know all sizes. Prints what was done, by kind:
