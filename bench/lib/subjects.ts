@@ -7,7 +7,7 @@ import { type Agent, type AgentOptions, startAgent } from '../../test/support/ag
 import { objectsOf } from '../../test/support/bpf.ts';
 import { type Collector, startCollector } from '../../test/support/collector.ts';
 import type { Namespace } from '../../test/support/netns.ts';
-import { finished, settled } from '../../test/support/processes.ts';
+import { finished, settled, TIED } from '../../test/support/processes.ts';
 
 export interface Outcome {
   /** Records of the load that arrived where they were sent. */
@@ -138,8 +138,8 @@ const tcplife: Subject = {
     const file = join(directory, 'out');
     const out = openSync(file, 'w');
     // It would go on without anybody to read it.
-    const args = ['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', TRACEFS];
-    const child = spawn('setpriv', args, { stdio: ['ignore', out, out] });
+    const [command, ...args] = [...TIED, 'unshare', '--mount', 'sh', '-c', TRACEFS];
+    const child = spawn(command, args, { stdio: ['ignore', out, out] });
     closeSync(out);
     if (!(await settled(() => holdsPrograms(child), Boolean, PATIENCE))) {
       child.kill('SIGKILL');

@@ -61,7 +61,11 @@ test.serial('VictoriaLogs has every record, and its sums are those of the worklo
       WAIT,
     );
     t.deepEqual([found.n, found.sent, found.received].map(Number), [CONNECTIONS, sent, received]);
-    const failed = await count(`"service.name":="${dialler}" "error.type":="connection_refused" | stats count() as n`);
+    const failed = await settled(
+      () => count(`"service.name":="${dialler}" "error.type":="connection_refused" | stats count() as n`),
+      ({ n }) => Number(n) >= failures,
+      WAIT,
+    );
     t.is(Number(failed.n), failures);
   });
 });
@@ -85,28 +89,25 @@ test.serial('Prometheus answers with the right numbers, under names that it find
       const { data } = await ask<PromAnswer>(`${backend.url}/api/v1/query`, { query: text });
       return data.result.reduce((sum, { value }) => sum + Number(value[1]), 0);
     };
+    const reached = async (text: string, wanted: number) => {
+      const value = await settled(
+        () => query(text),
+        (sum) => sum >= wanted,
+        WAIT,
+      );
+      t.is(value, wanted, text);
+    };
     const of = `{service_name="${clientName}"}`;
-    await settled(
-      () => query(`sockflow_connection_closed_total${of}`),
-      (value) => value >= CONNECTIONS,
-      WAIT,
-    );
-    t.is(await query(`sockflow_connection_closed_total${of}`), CONNECTIONS);
-    t.is(await query(`sockflow_connection_opened_total${of}`), CONNECTIONS);
-    t.is(await query(`sockflow_connection_duration_seconds_count${of}`), CONNECTIONS);
-    t.is(
-      await query(`sockflow_connection_io_bytes_total{service_name="${clientName}",network_io_direction="transmit"}`),
-      sent,
-    );
-    t.is(
-      await query(`sockflow_connection_io_bytes_total{service_name="${clientName}",network_io_direction="receive"}`),
-      received,
-    );
-    t.is(
-      await query(`sockflow_connection_failed_total{service_name="${dialler}",error_type="connection_refused"}`),
-      failures,
-    );
-    t.is(await query('count(sockflow_agent_received_total)'), 1);
+    const moved = (direction: string) =>
+      `sockflow_connection_io_bytes_total{service_name="${clientName}",network_io_direction="${direction}"}`;
+    const failed = `sockflow_connection_failed_total{service_name="${dialler}",error_type="connection_refused"}`;
+    await reached(`sockflow_connection_closed_total${of}`, CONNECTIONS);
+    await reached(`sockflow_connection_opened_total${of}`, CONNECTIONS);
+    await reached(`sockflow_connection_duration_seconds_count${of}`, CONNECTIONS);
+    await reached(moved('transmit'), sent);
+    await reached(moved('receive'), received);
+    await reached(failed, failures);
+    await reached('count(sockflow_agent_received_total)', 1);
   });
 });
 
@@ -141,7 +142,13 @@ test.serial('Jaeger shows services, who calls whom, and which calls failed', asy
     );
     t.true([clientName, serverName, dialler].every((name) => services?.includes(name)));
 
-    const traces = await ask<JaegerTraces>(`${jaeger.url}/api/traces`, { service: clientName, limit: '1000' });
+    const tracesOf = (service: string, count: number) =>
+      settled(
+        () => ask<JaegerTraces>(`${jaeger.url}/api/traces`, { service, limit: '1000' }),
+        ({ data }) => data.flatMap(({ spans }) => spans).length >= count,
+        WAIT,
+      );
+    const traces = await tracesOf(clientName, 2 * CONNECTIONS);
     t.is(traces.data.length, CONNECTIONS);
     for (const { spans, processes } of traces.data) {
       t.is(spans.length, 2, 'both ends are one trace');
@@ -154,7 +161,7 @@ test.serial('Jaeger shows services, who calls whom, and which calls failed', asy
       t.true(client?.logs.some(({ fields }) => fields.some(({ value }) => value === 'handshake')));
     }
 
-    const failed = await ask<JaegerTraces>(`${jaeger.url}/api/traces`, { service: dialler, limit: '100' });
+    const failed = await tracesOf(dialler, failures);
     t.is(failed.data.length, failures);
     for (const { tags } of failed.data.flatMap(({ spans }) => spans)) {
       const tag = (wanted: string) => tags.find(({ key }) => key === wanted)?.value;
@@ -162,11 +169,13 @@ test.serial('Jaeger shows services, who calls whom, and which calls failed', asy
     }
 
     const now = { endTs: String(Date.now() + 60_000), lookback: '3600000' };
-    const { data: calls } = await ask<{ data: { parent: string; child: string; callCount: number }[] }>(
-      `${jaeger.url}/api/dependencies`,
-      now,
+    const askCalls = () =>
+      ask<{ data: { parent: string; child: string; callCount: number }[] }>(`${jaeger.url}/api/dependencies`, now);
+    const call = await settled(
+      async () => (await askCalls()).data.find(({ parent, child }) => parent === clientName && child === serverName),
+      (found) => (found?.callCount ?? 0) >= CONNECTIONS,
+      WAIT,
     );
-    const call = calls.find(({ parent, child }) => parent === clientName && child === serverName);
     t.is(call?.callCount, CONNECTIONS);
   });
 });

@@ -1,9 +1,10 @@
 /** Names of containers of a real Docker, on both ends of what they say to each other, through its restarts. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import test from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, startAgent } from '../support/agent.ts';
 import { Dockerd, IMAGE } from '../support/dockerd.ts';
 import { Namespace } from '../support/netns.ts';
+import { tearDown } from '../support/processes.ts';
+import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 
 const PORT = 8080;
 const PUBLISHED = 18080;
@@ -16,7 +17,7 @@ let agent: Agent;
 
 test.before(async () => {
   netns = await Namespace.create();
-  directory = mkdtempSync('/tmp/sf-');
+  directory = sharedDirectory();
   dockerd = new Dockerd(directory, netns);
   await dockerd.start();
   await dockerd.importImage();
@@ -29,12 +30,14 @@ test.before(async () => {
   await dockerd.docker('network', 'connect', 'back', 'web');
 });
 
-test.after.always(async () => {
-  await agent?.stop();
-  await dockerd?.stop();
-  await netns?.close();
-  if (directory) rmSync(directory, { recursive: true, force: true });
-});
+test.after.always(() =>
+  tearDown(
+    () => agent?.stop(),
+    () => dockerd?.stop(),
+    () => netns?.close(),
+    () => removeDirectory(directory),
+  ),
+);
 
 const call = (address: string, port = PORT) => `echo hello | nc ${address} ${port}`;
 

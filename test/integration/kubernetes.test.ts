@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseAllDocuments } from 'yaml';
@@ -7,22 +7,25 @@ import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../..
 import { Ledger } from '../../src/ledger.ts';
 import { createLog } from '../../src/log.ts';
 import { type ApiServer, startApiServer } from '../support/kubernetes.ts';
-import { eventually, PATIENCE, settled } from '../support/processes.ts';
+import { eventually, PATIENCE, settled, tearDown } from '../support/processes.ts';
+import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 
 let directory: string;
 let server: ApiServer;
 
 test.before(async () => {
-  directory = mkdtempSync('/tmp/sf-');
+  directory = sharedDirectory();
   server = await startApiServer(directory);
   await server.call('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
   await server.call('POST', '/api/v1/namespaces', { metadata: { name: 'sockflow' } });
 });
 
-test.after.always(async () => {
-  await server?.stop();
-  if (directory) rmSync(directory, { recursive: true, force: true });
-});
+test.after.always(() =>
+  tearDown(
+    () => server?.stop(),
+    () => removeDirectory(directory),
+  ),
+);
 
 let tokens = 0;
 

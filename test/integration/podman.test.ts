@@ -1,9 +1,10 @@
 /** Names of containers of a real Podman, by its events and by asking it, with its service killed and back. */
-import { mkdtempSync, rmSync } from 'node:fs';
 import test from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, startAgent } from '../support/agent.ts';
 import { Namespace } from '../support/netns.ts';
 import { IMAGE, Podman } from '../support/podman.ts';
+import { tearDown } from '../support/processes.ts';
+import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 
 const PORT = 8081;
 const CALL = `echo hello | nc 127.0.0.1 ${PORT}`;
@@ -15,19 +16,21 @@ let agent: Agent;
 
 test.before(async () => {
   netns = await Namespace.create();
-  directory = mkdtempSync('/tmp/podman-');
+  directory = sharedDirectory();
   podman = await Podman.start(directory, netns);
   podman.serve();
   const options = ['--docker-socket', podman.socket, '--container-labels', 'tier', '--container-wait', '30s'];
   agent = await startAgent(['--format', 'json', '--events', 'close,failed', ...options]);
 });
 
-test.after.always(async () => {
-  await agent?.stop();
-  await podman?.stop();
-  await netns?.close();
-  if (directory) rmSync(directory, { recursive: true, force: true });
-});
+test.after.always(() =>
+  tearDown(
+    () => agent?.stop(),
+    () => podman?.stop(),
+    () => netns?.close(),
+    () => removeDirectory(directory),
+  ),
+);
 
 async function end(name: string, role: 'client' | 'server'): Promise<JsonRecord> {
   const found = () =>

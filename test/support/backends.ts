@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './collector.ts';
+import { TIED } from './processes.ts';
 
 const builder = join(import.meta.dirname, '../../scripts/lib/build-backend');
 
@@ -32,7 +33,8 @@ interface Launch {
 async function launch({ name, args, directory, port, ready, env }: Launch): Promise<Backend> {
   const file = join(directory, `${name}.log`);
   const log = openSync(file, 'w');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', program(name), ...args], {
+  const [command, ...rest] = [...TIED, program(name), ...args];
+  const child = spawn(command, rest, {
     cwd: directory,
     env: { ...process.env, ...env },
     stdio: ['ignore', log, log],

@@ -1,13 +1,20 @@
-/** Real cgroups with the names that runtimes give to theirs. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+/** Real cgroups: with the names that runtimes give to theirs, and those that runtimes leave behind. */
+import { existsSync, globSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { settled } from './processes.ts';
 
-/** Where version 2 is mounted, alone or beside version 1. */
-function root(): string {
+/** Where hierarchies of this type are mounted: one of version 2, alone or beside some of version 1. */
+function roots(type: RegExp): string[] {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const [, directory] = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2') ?? [];
+  return mounts
+    .map((line) => line.split(' '))
+    .filter((fields) => type.test(fields[2] ?? ''))
+    .map(([, directory]) => directory as string);
+}
+
+function root(): string {
+  const [directory] = roots(/^cgroup2$/);
   if (!directory) throw new Error('no cgroup2 mount');
   return directory;
 }
@@ -35,4 +42,26 @@ function removed(directory: string): boolean {
     // Not empty yet, or another test's.
   }
   return !existsSync(directory);
+}
+
+/**
+ * For a runtime that leaves cgroups: the returned function removes those that have come since, of these paths (globs) in all
+ * hierarchies. Throws when one is still in use.
+ */
+export function watchCgroups(...paths: string[]): () => Promise<void> {
+  const patterns = roots(/^cgroup2?$/).flatMap((directory) => paths.map((path) => join(directory, path)));
+  const find = () => globSync(patterns).filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  const before = new Set(find());
+  // Those inside of others first.
+  const added = () =>
+    find()
+      .filter((path) => !before.has(path))
+      .toSorted((one, other) => other.length - one.length);
+  return async () => {
+    const left = await settled(
+      () => added().filter((path) => !removed(path)),
+      (paths) => paths.length === 0,
+    );
+    if (left.length > 0) throw new Error(`cgroups that are still in use: ${left.join(' ')}`);
+  };
 }

@@ -6,6 +6,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TIED } from './processes.ts';
 
 export * from './otlp-json.ts';
 
@@ -139,7 +140,7 @@ function launch(options: CollectorOptions, env: Record<string, string>, output: 
 
 /** Neither command forks, so the child's pid is the Collector's. It dies with the test process, however that ends. */
 function prefix(netns: string | undefined): string[] {
-  return [...enter(netns), 'setpriv', '--pdeathsig', 'KILL'];
+  return [...enter(netns), ...TIED];
 }
 
 function enter(netns: string | undefined): string[] {

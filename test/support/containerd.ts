@@ -1,21 +1,32 @@
-/** A real containerd of the test's own: root, state, socket and network namespace, an image made of busybox, and pods. */
+/** A real containerd of the test's own: root, state, socket, mounts and network namespace, an image made of busybox, and pods. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
+import { writeBusyboxRoot } from './busybox-image.ts';
+import { watchCgroups } from './cgroup.ts';
+import { Mounts } from './mounts.ts';
 import type { Namespace } from './netns.ts';
-import { finished, output } from './processes.ts';
+import { finished, output, TIED, tearDown } from './processes.ts';
 
 /** The image that every container here is made of. */
 export const IMAGE = { name: 'sockflow.test/shop/busybox', tag: '1.0' };
 const REFERENCE = `${IMAGE.name}:${IMAGE.tag}`;
 
+/** Where containerd, runc and the network plug-ins leave things. */
+const LEFT = ['/run', '/var/lib'];
+
+const PLAIN = ['--snapshotter', 'native', '--net-host', REFERENCE];
+
 export interface Containerd {
   readonly socket: string;
-  ctr(...args: string[]): Promise<string>;
+  /** Runs a plain container on containerd's own network until its command ends, which must succeed; it is gone then. */
+  run(name: string, ...command: string[]): Promise<void>;
+  /** The same, and does not wait; the container stays. */
+  begin(name: string, ...command: string[]): Promise<void>;
   /** Returns the id of the sandbox. */
   runPod(pod: PodIdentity): Promise<string>;
   /** Starts `command` in the pod; returns the id of the container. */
@@ -40,11 +51,17 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
   const logFile = join(directory, 'containerd.log');
   writeFileSync(config, configuration(directory, socket));
   writeNetwork(join(directory, 'net.d'));
-  let child = await launch(netns, config, logFile, socket);
+  const mounts = await Mounts.create(netns, LEFT);
+  let child = await launch(mounts, config, logFile, socket);
   const sandboxes = new Set<string>();
+  const begun = new Set<string>();
+  const cgroups = [watchCgroups('default')];
   const ctr = (...args: string[]) =>
-    output(netns.spawn('ctr', ['--address', socket, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }), `ctr ${args[0]}`);
-  const image = join(directory, 'image.tar');
+    output(
+      mounts.spawn('ctr', ['--address', socket, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }),
+      `ctr ${args[0]}`,
+    );
+  const image = join(directory, 'images.tar');
   writeImage(directory, image);
   for (const namespace of ['default', 'k8s.io'])
     await ctr('-n', namespace, 'images', 'import', '--snapshotter', 'native', image);
@@ -55,13 +72,23 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
     metadata: { name, namespace, uid, attempt: 0 },
     hostname: name,
     logDirectory: directory,
+    // The host's may be a link into /run.
+    dnsConfig: { servers: ['127.0.0.1'] },
     labels: { app: 'shop' },
     linux: { cgroupParent: `/kubepods/besteffort/pod${uid}` },
   });
   return {
     socket,
-    ctr,
+    async run(name, ...command) {
+      await ctr('run', '--rm', ...PLAIN, name, ...command);
+    },
+    async begin(name, ...command) {
+      begun.add(name);
+      await ctr('run', '--detach', ...PLAIN, name, ...command);
+    },
     async runPod(pod) {
+      const parents = ['kubepods', 'kubepods/besteffort', `kubepods/besteffort/pod${pod.uid}`];
+      cgroups.unshift(watchCgroups(...parents, `${parents[2]}/*`));
       const { podSandboxId } = await call('RunPodSandbox', { config: podConfig(pod) });
       sandboxes.add(String(podSandboxId));
       return String(podSandboxId);
@@ -86,29 +113,30 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
       await finished(child);
     },
     async restart() {
-      child = await launch(netns, config, logFile, socket);
+      child = await launch(mounts, config, logFile, socket);
       client.close();
       client = new Client(`unix://${socket}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
     },
     log: () => readFileSync(logFile, 'utf8'),
     async stop() {
-      for (const id of sandboxes) {
-        await call('StopPodSandbox', { podSandboxId: id });
-        await call('RemovePodSandbox', { podSandboxId: id });
-      }
-      client.close();
-      child.kill('SIGTERM');
-      await finished(child);
-      removeCgroups();
+      await tearDown(
+        ...[...sandboxes].map((podSandboxId) => () => call('StopPodSandbox', { podSandboxId })),
+        ...[...sandboxes].map((podSandboxId) => () => call('RemovePodSandbox', { podSandboxId })),
+        ...[...begun].map((name) => () => ctr('tasks', 'rm', '--force', name)),
+        () => client.close(),
+        () => child.kill('SIGTERM'),
+        () => finished(child),
+        () => mounts.close(),
+        ...cgroups,
+      );
     },
   };
 }
 
-async function launch(netns: Namespace, config: string, logFile: string, socket: string): Promise<ChildProcess> {
+async function launch(mounts: Mounts, config: string, logFile: string, socket: string): Promise<ChildProcess> {
   const log = openSync(logFile, 'a');
-  const child = netns.spawn('setpriv', ['--pdeathsig', 'KILL', 'containerd', '--config', config], {
-    stdio: ['ignore', log, log],
-  });
+  const [file, ...args] = [...TIED, 'containerd', '--config', config];
+  const child = mounts.spawn(file, args, { stdio: ['ignore', log, log] });
   closeSync(log);
   const deadline = Date.now() + 60_000;
   for (;;) {
@@ -164,15 +192,10 @@ function writeNetwork(directory: string): void {
 /** An archive as `docker save` makes it. */
 function writeImage(directory: string, file: string): void {
   const build = join(directory, 'image');
-  const layer = join(build, 'layer');
-  mkdirSync(join(layer, 'bin'), { recursive: true });
-  mkdirSync(join(layer, 'tmp'));
-  execFileSync('cp', ['/bin/busybox', join(layer, 'bin/busybox')]);
-  for (const name of ['sh', 'nc', 'sleep', 'cat', 'true'])
-    execFileSync('ln', ['-s', 'busybox', join(layer, 'bin', name)]);
-  execFileSync('tar', ['-C', layer, '-cf', join(build, 'layer.tar'), '.']);
+  mkdirSync(build);
+  const layer = basename(writeBusyboxRoot(build));
   const diff = createHash('sha256')
-    .update(readFileSync(join(build, 'layer.tar')))
+    .update(readFileSync(join(build, layer)))
     .digest('hex');
   const config = {
     architecture: 'amd64',
@@ -183,33 +206,17 @@ function writeImage(directory: string, file: string): void {
   writeFileSync(join(build, 'config.json'), JSON.stringify(config));
   writeFileSync(
     join(build, 'manifest.json'),
-    JSON.stringify([{ Config: 'config.json', RepoTags: [REFERENCE], Layers: ['layer.tar'] }]),
+    JSON.stringify([{ Config: 'config.json', RepoTags: [REFERENCE], Layers: [layer] }]),
   );
-  execFileSync('tar', ['-C', build, '-cf', file, 'manifest.json', 'config.json', 'layer.tar']);
-}
-
-/** runc leaves the parents of what it made. */
-function removeCgroups(): void {
-  for (const tree of readdirSync('/sys/fs/cgroup')) removeTree(join('/sys/fs/cgroup', tree, 'kubepods'));
-  removeTree('/sys/fs/cgroup/kubepods');
-}
-
-function removeTree(directory: string): void {
-  try {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeTree(join(directory, entry.name));
-    }
-    rmdirSync(directory);
-  } catch {
-    // It was never there, or somebody else uses it; the look for leftovers tells.
-  }
+  execFileSync('tar', ['-C', build, '-cf', file, 'manifest.json', 'config.json', layer]);
 }
 
 const { root } = protobuf.parse(`
   syntax = "proto3";
   message Meta { string name = 1; string uid = 2; string namespace = 3; uint32 attempt = 4; }
   message Linux { string cgroup_parent = 1; }
-  message PodConfig { Meta metadata = 1; string hostname = 2; string log_directory = 3; map<string, string> labels = 6; Linux linux = 8; }
+  message Dns { repeated string servers = 1; }
+  message PodConfig { Meta metadata = 1; string hostname = 2; string log_directory = 3; Dns dns_config = 4; map<string, string> labels = 6; Linux linux = 8; }
   message RunPodSandbox { PodConfig config = 1; }
   message PodAnswer { string pod_sandbox_id = 1; }
   message ContainerMeta { string name = 1; uint32 attempt = 2; }

@@ -1,22 +1,23 @@
 /** A real Docker of the test's own: data, state, socket, mounts and network, and an image made of busybox. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, globSync, openSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeBusyboxRoot } from './busybox-image.ts';
+import { watchCgroups } from './cgroup.ts';
+import { Mounts } from './mounts.ts';
 import type { Namespace } from './netns.ts';
-import { finished, output } from './processes.ts';
+import { finished, output, TIED, tearDown } from './processes.ts';
 
 export const IMAGE = 'sockflow.test:5000/shop/busybox:1.2';
-
-/** Ends with the test, whatever becomes of that. */
-const TIED = ['setpriv', '--pdeathsig', 'KILL'];
 
 export class Dockerd {
   readonly socket: string;
   readonly #directory: string;
   readonly #netns: Namespace;
   readonly #log: string;
+  readonly #removeCgroups = watchCgroups('docker');
+  #mounts: Mounts | undefined;
   #containerd: ChildProcess | undefined;
   #child: ChildProcess | undefined;
 
@@ -52,28 +53,24 @@ address = "${directory}/containerd.sock"
   }
 
   async start(): Promise<void> {
-    if (!this.#containerd) await this.#startContainerd();
-    const mounts = `--mount=/proc/${this.#containerd?.pid}/ns/mnt`;
-    const command = [...TIED, 'dockerd', '--config-file', join(this.#directory, 'daemon.json')];
-    this.#child = this.#spawn('nsenter', [mounts, ...command]);
+    this.#mounts ??= await Mounts.create(this.#netns, ['/run', '/opt']);
+    if (!this.#containerd) await this.#startContainerd(this.#mounts);
+    this.#child = this.#spawn(this.#mounts, 'dockerd', '--config-file', join(this.#directory, 'daemon.json'));
     const child = this.#child;
     await this.#wait(child, () => succeeds('/usr/bin/docker', '--host', `unix://${this.socket}`, 'info'));
   }
 
-  /** Private mounts, so that nothing is seen outside; what it would leave in /run and /opt goes with them. */
-  async #startContainerd(): Promise<void> {
-    const config = join(this.#directory, 'containerd.toml');
-    const script = `mount -t tmpfs none /run && mount -t tmpfs none /opt && mkdir /run/lock &&
-      exec ${TIED.join(' ')} containerd --config ${config}`;
-    const child = this.#spawn('unshare', ['--mount', 'sh', '-c', script]);
-    await this.#wait(child, () => succeeds('ctr', '--address', join(this.#directory, 'containerd.sock'), 'version'));
-    this.#containerd = child;
+  async #startContainerd(mounts: Mounts): Promise<void> {
+    this.#containerd = this.#spawn(mounts, 'containerd', '--config', join(this.#directory, 'containerd.toml'));
+    const socket = join(this.#directory, 'containerd.sock');
+    await this.#wait(this.#containerd, () => succeeds('ctr', '--address', socket, 'version'));
   }
 
-  #spawn(file: string, args: readonly string[]): ChildProcess {
+  #spawn(mounts: Mounts, ...command: string[]): ChildProcess {
     const log = openSync(this.#log, 'a');
     const env = { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-    const child = this.#netns.spawn(file, args, { stdio: ['ignore', log, log], env });
+    const [file, ...args] = [...TIED, ...command];
+    const child = mounts.spawn(file, args, { stdio: ['ignore', log, log], env });
     closeSync(log);
     return child;
   }
@@ -121,15 +118,29 @@ address = "${directory}/containerd.sock"
 
   /** Removes all containers, ends, and removes the cgroups that it leaves. */
   async stop(): Promise<void> {
+    await tearDown(
+      () => this.#removeContainers(),
+      () => end(this.#child),
+      () => end(this.#containerd),
+      () => this.#mounts?.close(),
+      this.#removeCgroups,
+    );
+  }
+
+  /** A daemon that was killed has left them running. */
+  async #removeContainers(): Promise<void> {
     if (!this.#child) return;
+    if (hasEnded(this.#child)) await this.start();
     const containers = (await this.docker('ps', '--all', '--quiet')).split('\n').filter(Boolean);
     if (containers.length > 0) await this.docker('rm', '--force', ...containers);
-    for (const child of [this.#child, this.#containerd]) {
-      child?.kill('SIGTERM');
-      if (child) await finished(child);
-    }
-    for (const directory of globSync('/sys/fs/cgroup/{docker,*/docker}')) removeIfEmpty(directory);
   }
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  child?.kill('SIGTERM');
+  if (child) await finished(child);
 }
 
 function succeeds(file: string, ...args: string[]): boolean {
@@ -138,13 +149,5 @@ function succeeds(file: string, ...args: string[]): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function removeIfEmpty(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Another Docker's.
   }
 }

@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './collector.ts';
-import { finished } from './processes.ts';
+import { finished, TIED, tearDown } from './processes.ts';
 
 const programs = join(import.meta.dirname, '../../.cache');
 
@@ -64,7 +64,10 @@ export async function startApiServer(directory: string): Promise<ApiServer> {
   const call: ApiServer['call'] = (method, path, body) => ask(url, ca, method, path, body);
   const stop = async () => {
     // etcd last: an API server without it takes long to end.
-    for (const child of [server, etcd]) await end(child);
+    await tearDown(
+      () => end(server),
+      () => end(etcd),
+    );
   };
   try {
     await untilReady(call, server);
@@ -123,9 +126,8 @@ function makeKeys(file: (name: string) => string): void {
 
 function launch(name: 'etcd' | 'kubernetes', logFile: string, args: readonly string[]): ChildProcess {
   const log = openSync(logFile, 'w');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', join(programs, name), ...args], {
-    stdio: ['ignore', log, log],
-  });
+  const [file, ...rest] = [...TIED, join(programs, name), ...args];
+  const child = spawn(file, rest, { stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
 }

@@ -1,11 +1,11 @@
 /** A real Podman of the test's own: storage, state, socket and mounts. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { globSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBusyboxRoot } from './busybox-image.ts';
+import { watchCgroups } from './cgroup.ts';
+import { Mounts } from './mounts.ts';
 import type { Namespace } from './netns.ts';
-import { finished, output, settled } from './processes.ts';
+import { finished, output, TIED, tearDown } from './processes.ts';
 
 export const IMAGE = 'localhost/sockflow/busybox:1.2';
 
@@ -15,31 +15,26 @@ const MODEST = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024', '
 export class Podman {
   readonly socket: string;
   readonly #directory: string;
-  readonly #netns: Namespace;
-  readonly #holder: ChildProcess;
+  readonly #mounts: Mounts;
+  readonly #removeCgroups = watchCgroups('libpod_parent', 'libpod_parent/*');
   #service: ChildProcess | undefined;
 
-  private constructor(directory: string, netns: Namespace, holder: ChildProcess) {
+  private constructor(directory: string, mounts: Mounts) {
     this.#directory = directory;
-    this.#netns = netns;
-    this.#holder = holder;
+    this.#mounts = mounts;
     this.socket = join(directory, 'podman.sock');
   }
 
   /** `directory`: short, since names of sockets are; the caller removes it. */
   static async start(directory: string, netns: Namespace): Promise<Podman> {
-    const script = 'mount -t tmpfs none /run && mkdir /run/lock && echo up && exec cat';
-    const holder = netns.spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-    if (holder.stdout) await once(holder.stdout, 'data');
-    const podman = new Podman(directory, netns, holder);
+    const podman = new Podman(directory, await Mounts.create(netns, ['/run']));
     await podman.podman('import', writeBusyboxRoot(directory), IMAGE);
     return podman;
   }
 
   /** The service that answers on the socket. */
   serve(): void {
-    const tied = ['setpriv', '--pdeathsig', 'KILL'];
-    this.#service = this.#spawn(tied, ['system', 'service', '--time', '0', `unix://${this.socket}`], 'ignore');
+    this.#service = this.#spawn(TIED, ['system', 'service', '--time', '0', `unix://${this.socket}`], 'ignore');
   }
 
   /** Containers do not need it. */
@@ -63,32 +58,19 @@ export class Podman {
   }
 
   async stop(): Promise<void> {
-    await this.podman('rm', '--all', '--force', '--time', '0');
-    await this.killService();
-    this.#holder.stdin?.end();
-    await finished(this.#holder);
-    await settled(removeCgroups, Boolean);
+    await tearDown(
+      () => this.podman('rm', '--all', '--force', '--time', '0'),
+      () => this.killService(),
+      () => this.#mounts.close(),
+      this.#removeCgroups,
+    );
   }
 
   #spawn(before: readonly string[], args: readonly string[], stdio: 'pipe' | 'ignore'): ChildProcess {
     const of = (name: string) => join(this.#directory, name);
     const places = ['--root', of('storage'), '--runroot', of('runroot'), '--tmpdir', of('tmp')];
     const manner = ['--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--events-backend', 'file'];
-    const mounts = `--mount=/proc/${this.#holder.pid}/ns/mnt`;
-    const command = [mounts, ...before, 'podman', ...places, ...manner, '--runtime', 'runc', ...args];
-    return this.#netns.spawn('nsenter', command, { stdio: ['ignore', stdio, stdio] });
+    const [file = '', ...rest] = [...before, 'podman', ...places, ...manner, '--runtime', 'runc', ...args];
+    return this.#mounts.spawn(file, rest, { stdio: ['ignore', stdio, stdio] });
   }
-}
-
-/** False while there are some. */
-function removeCgroups(): boolean {
-  const pattern = '/sys/fs/cgroup/{libpod_parent,*/libpod_parent}';
-  for (const directory of globSync([`${pattern}/*`, pattern])) {
-    try {
-      rmdirSync(directory);
-    } catch {
-      // A file, or its last process is just ending.
-    }
-  }
-  return globSync(pattern).length === 0;
 }

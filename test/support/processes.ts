@@ -7,6 +7,22 @@ import { inspect } from 'node:util';
 /** Milliseconds, more than any machine needs: only what never comes fails. */
 export const PATIENCE = 120_000;
 
+/** In front of a command: it ends with the test, whatever becomes of that. */
+export const TIED = ['setpriv', '--pdeathsig', 'KILL'] as const;
+
+/** Takes all these steps, one after the other, whatever becomes of each; throws what went wrong at the end. */
+export async function tearDown(...steps: readonly (() => unknown)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(String).join('\n'));
+}
+
 /** Resolves when the process has ended, however it did. */
 export async function finished(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');

@@ -1,0 +1,39 @@
+/**
+ * A mount namespace of a test's own, inside its network namespace: what a runtime mounts is not seen outside, and what it
+ * leaves in these directories goes away with the namespace.
+ */
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import type { Namespace } from './netns.ts';
+import { finished } from './processes.ts';
+
+export class Mounts {
+  readonly #netns: Namespace;
+  readonly #holder: ChildProcess;
+
+  private constructor(netns: Namespace, holder: ChildProcess) {
+    this.#netns = netns;
+    this.#holder = holder;
+  }
+
+  /** `directories` are empty in it, but for what iptables needs in /run. Held by `cat`, as network namespaces are. */
+  static async create(netns: Namespace, directories: readonly string[]): Promise<Mounts> {
+    const mounts = directories.map((directory) => `mount -t tmpfs none ${directory}`);
+    const script = [...mounts, 'mkdir -p /run/lock', 'echo up', 'exec cat'].join(' && ');
+    const holder = netns.spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(holder, 'exit').then(() => Promise.reject(new Error('no mount namespace (needs root)')));
+    if (holder.stdout) await Promise.race([once(holder.stdout, 'data'), ended]);
+    ended.catch(() => {});
+    return new Mounts(netns, holder);
+  }
+
+  /** Starts a program inside. It has the pid of the returned child. */
+  spawn(file: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return this.#netns.spawn('nsenter', [`--mount=/proc/${this.#holder.pid}/ns/mnt`, file, ...args], options);
+  }
+
+  async close(): Promise<void> {
+    this.#holder.stdin?.end();
+    await finished(this.#holder);
+  }
+}
