@@ -6,6 +6,7 @@
 import type { Ledger } from '../../ledger.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Backlog, type Parcel } from './backlog.ts';
+import { Health } from './health.ts';
 import type { EncodedBatch } from './log-writer.ts';
 import { splitRequest } from './split.ts';
 import type { Outcome, Refused, Transport } from './transport.ts';
@@ -15,6 +16,8 @@ export interface DeliveryOptions {
   readonly name: string;
   /** What the lines in the log begin with: `OTLP logs`. */
   readonly title: string;
+  /** What it carries, in the same lines. Default `records`. */
+  readonly items?: string;
   readonly transport: Transport;
   readonly ledger: Ledger;
   readonly say: Say;
@@ -63,6 +66,8 @@ const LAST_WRITES = 1000;
 const DIVIDE_AFTER = 5;
 const DROP_AFTER = 50;
 const MAX_REASONS = 100;
+/** They say nothing of the server, which is well. */
+const FAULTS_OF_REQUESTS = new Set(['invalid_argument', 'http_400', 'http_422']);
 
 export class Delivery {
   readonly counts: DeliveryCounts = { requests: 0, retries: 0, splits: 0, renewals: 0 };
@@ -70,6 +75,7 @@ export class Delivery {
   onRequest: (seconds: number, reason: string | undefined) => void = () => undefined;
   readonly #name: string;
   readonly #title: string;
+  readonly #items: string;
   readonly #transport: Transport;
   readonly #ledger: Ledger;
   readonly #say: Say;
@@ -81,6 +87,7 @@ export class Delivery {
   /** With when it was sent. */
   readonly #inFlight = new Map<Parcel, number>();
   readonly #saidReasons = new Set<string>();
+  readonly #health = new Health();
   #pauseTimer: NodeJS.Timeout | undefined;
   /** Attempts since the last success; requests that fail together are one. */
   #failures = 0;
@@ -96,9 +103,10 @@ export class Delivery {
   #closed: Promise<void> | undefined;
   #resolveClosed: () => void = () => undefined;
 
-  constructor({ name, title, transport, ledger, say, limits = {}, spool }: DeliveryOptions) {
+  constructor({ name, title, items = 'records', transport, ledger, say, limits = {}, spool }: DeliveryOptions) {
     this.#name = name;
     this.#title = title;
+    this.#items = items;
     this.#transport = transport;
     this.#ledger = ledger;
     this.#say = say;
@@ -132,7 +140,7 @@ export class Delivery {
     if (this.#state === 'closed') return void this.#ledger.lose('export', 'shutdown', batch.count);
     if (this.#backlog.isIdle) this.#lastProgress = performance.now();
     const dropped = this.#backlog.push(batch);
-    if (dropped > 0) this.#lose('queue_full', dropped, 'the queue is full: the oldest records are dropped');
+    if (dropped > 0) this.#lose('queue_full', dropped, `the queue is full: the oldest ${this.#items} are dropped`);
     this.#pump();
   }
 
@@ -181,17 +189,17 @@ export class Delivery {
   #onSuccess(parcel: Parcel, rejected: number, message: string): void {
     this.#backlog.done(parcel);
     const refused = Math.min(Math.max(rejected, 0), parcel.count);
-    if (refused > 0) this.#lose('rejected', refused, `the server rejected records: ${message}`);
+    if (refused > 0) this.#lose('rejected', refused, `the server rejected ${this.#items}: ${message}`);
     else if (message !== '') this.#sayOnce(`the server warns: ${message}`);
     this.#ledger.deliver(this.#name, parcel.count - refused);
     if (parcel.stored?.place.segment.isOld) this.#ledger.restore(this.#name, parcel.count - refused);
     if (this.#state === 'closing') this.#waitALittle();
     this.#passed++;
     this.#lastProgress = performance.now();
-    if (this.#failures === 0) return;
     this.#failures = 0;
+    if (!this.#health.onSuccess()) return;
     this.#saidReasons.clear();
-    this.#say(`${this.#title}: ${this.#transport.endpoint} takes records again`);
+    this.#say(`${this.#title}: ${this.#transport.endpoint} takes ${this.#items} again`);
   }
 
   /** `reason`: under which a single record, which can't be divided, is counted. */
@@ -205,18 +213,20 @@ export class Delivery {
     this.#sayOnce(`requests are made smaller: ${failure.message}`);
   }
 
-  #drop(parcel: Parcel, { message }: Refused, reason: string): void {
+  #drop(parcel: Parcel, { status, message }: Refused, reason: string): void {
+    if (status !== 'split' && !FAULTS_OF_REQUESTS.has(reason)) this.#health.onTrouble();
     this.#backlog.done(parcel);
-    this.#lose(reason, parcel.count, `records were refused and are dropped: ${message}`);
+    this.#lose(reason, parcel.count, `${this.#items} were refused and are dropped: ${message}`);
   }
 
   #retry(parcel: Parcel, failure: Refused): void {
     this.counts.retries++;
+    this.#health.onTrouble();
     if (parcel.passedBefore !== undefined && this.#passed > parcel.passedBefore) parcel.outvoted++;
     parcel.passedBefore = this.#passed;
     if (parcel.outvoted >= (parcel.count > 1 ? DIVIDE_AFTER : DROP_AFTER)) this.#split(parcel, failure, failure.reason);
     else this.#backlog.putBack(parcel);
-    this.#sayOnce(`records wait and are tried again: ${failure.message}`);
+    this.#sayOnce(`${this.#items} wait and are tried again: ${failure.message}`);
     if (this.#pauseTimer !== undefined) return;
     this.#failures++;
     if (this.#failures % RENEW_AFTER === 0) this.#transport.renew();

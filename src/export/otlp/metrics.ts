@@ -41,7 +41,7 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
   // Points are no records, so they have books of their own.
   const ledger = new Ledger();
   const limits = { ...options, queueBytes: options.queueBytes ?? 16 * MEBIBYTE };
-  const delivery = new Delivery({ name: METRICS_EXPORTER, title, transport, ledger, say, limits });
+  const delivery = new Delivery({ name: METRICS_EXPORTER, title, items: 'metrics', transport, ledger, say, limits });
   const metrics = new ConnectionMetrics(options);
   const deliveries = new Map([...(options.deliveries ?? []), [METRICS_EXPORTER, delivery] as const]);
   const provider = createProvider({ ...options, deliveries }, metrics, new DeliveringExporter(delivery));

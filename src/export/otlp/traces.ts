@@ -29,7 +29,15 @@ export function createOtlpTracesExporter(options: OtlpTracesOptions, ledger: Led
   const title = 'OTLP traces';
   const transport = createTransport(options, 'TRACES', (message) => say(`${title}: ${message}`));
   const books = new TraceLedger(ledger);
-  const delivery = new Delivery({ name: TRACES_EXPORTER, title, transport, ledger: books, say, limits: options });
+  const delivery = new Delivery({
+    name: TRACES_EXPORTER,
+    title,
+    items: 'spans',
+    transport,
+    ledger: books,
+    say,
+    limits: options,
+  });
   return new OtlpTraces(options, books, delivery);
 }
 

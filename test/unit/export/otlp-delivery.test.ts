@@ -199,6 +199,31 @@ test('no more than four requests are under way at once', async (t) => {
   t.deepEqual(lost(rig), { 'export/shutdown': 9 });
 });
 
+test('what a server refuses is said once, that it is well again once, and anew when it refuses again', async (t) => {
+  const script = ['drop', 'drop', 'ok', 'ok', 'drop', 'ok', 'ok'] as const;
+  const rig = createRig((_, number) => (script[number] === 'drop' ? refused('drop', 'permission_denied') : ok));
+  for (let number = 0; number < script.length; number++) {
+    rig.delivery.push(batchOf(1, number));
+    await rig.transport.until(() => rig.delivery.counts.requests === number + 1);
+  }
+  const kinds = rig.said.map((line) => (/takes records again/.test(line) ? 'well' : 'refused'));
+  t.deepEqual(kinds, ['refused', 'well', 'refused', 'well'], rig.said.join('\n'));
+  await rig.delivery.shutdown(later());
+});
+
+test('a server that refuses every other request does not fill the log', async (t) => {
+  const rig = createRig((_, number) => (number % 2 === 0 ? refused('drop', 'internal') : ok));
+  for (let number = 0; number < 100; number++) {
+    rig.delivery.push(batchOf(1, number));
+    await rig.transport.until(() => rig.delivery.counts.requests === number + 1);
+  }
+  t.deepEqual(lost(rig), { 'export/internal': 50 });
+  t.true(rig.said.length <= 4, rig.said.join('\n'));
+  t.regex(rig.said[0] as string, /records were refused and are dropped: internal: scripted/);
+  t.regex(rig.said[1] as string, /takes records again/);
+  await rig.delivery.shutdown(later());
+});
+
 interface SpoolRig extends Rig {
   readonly spool: Spool;
   readonly directory: string;

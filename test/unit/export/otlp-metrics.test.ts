@@ -345,6 +345,7 @@ test('what the server says is said once, and the end keeps its deadline', async 
   exporter.export([of(1)]);
   await server.requests(4);
   await exporter.shutdown(Date.now() + 20);
-  t.is(said.length, 1, said.join('\n'));
+  t.is(said.length, 2, said.join('\n'));
   t.regex(said[0] as string, /PERMISSION_DENIED: not you/);
+  t.regex(said[1] as string, /takes metrics again/);
 });
