@@ -209,7 +209,9 @@ export class Delivery {
     this.counts.splits++;
     this.#backlog.replace(parcel, parts);
     if (failure.status !== 'split') return;
-    this.#largest = Math.min(this.#largest, parts[0].bytes.length);
+    // The larger part: the smaller one may be what a single large record left over.
+    const [one, other] = parts;
+    this.#largest = Math.min(this.#largest, Math.max(one.bytes.length, other.bytes.length));
     this.#sayOnce(`requests are made smaller: ${failure.message}`);
   }
 

@@ -119,6 +119,19 @@ test('a single record that is too large is counted as that, and what it was with
   t.deepEqual(lost(rig), { 'export/too_large': 1 });
 });
 
+for (const place of ['first', 'last'] as const)
+  test(`one record that is too large, the ${place} of its batch, does not make later requests tiny`, async (t) => {
+    const long = makeRecord(7, { localAddress: 'x'.repeat(60_000) });
+    const others = Array.from({ length: 20 }, (_, number) => makeRecord(100 + number));
+    const batch = encode(place === 'first' ? [long, ...others] : [...others, long]);
+    const rig = createRig((bytes) => (bytes.length > 50_000 ? refused('split', 'resource_exhausted') : ok));
+    rig.delivery.push(batch);
+    await rig.transport.until(() => sent(rig) === 20);
+    t.true(rig.delivery.largest > 50_000, `${rig.delivery.largest}`);
+    await rig.delivery.shutdown(later());
+    t.deepEqual(lost(rig), { 'export/too_large': 1 });
+  });
+
 test('a record that always fails while others pass is isolated and dropped: the others do not wait for it', async (t) => {
   const poison = makeRecord(13, { localAddress: 'poison' });
   const batch = encode([makeRecord(1), poison, makeRecord(2), makeRecord(3)]);
