@@ -79,3 +79,42 @@ export class Ledger {
     return [...this.#lost.values()];
   }
 }
+
+/** What is lost under reasons with such a prefix: no records, so they have sums of their own. */
+const others = { traces: 'spans', metrics: 'metric points' } as const;
+type Prefix = keyof typeof others;
+
+/** A ledger that puts all into `ledger`, but losses under `PREFIX_reason`. What was sent of metrics is counted nowhere. */
+export function withPrefix(ledger: Ledger, prefix: Prefix): Ledger {
+  return new PrefixedLedger(ledger, prefix);
+}
+
+class PrefixedLedger extends Ledger {
+  readonly #all: Ledger;
+  readonly #prefix: Prefix;
+
+  constructor(all: Ledger, prefix: Prefix) {
+    super();
+    this.#all = all;
+    this.#prefix = prefix;
+  }
+
+  override lose(stage: Stage, reason: string, count?: number): void {
+    this.#all.lose(stage, `${this.#prefix}_${reason}`, count);
+  }
+
+  override fault(stage: Stage, what: string): void {
+    this.#all.fault(stage, `${this.#prefix}_${what}`);
+  }
+
+  override deliver(exporter: string, count: number): void {
+    if (this.#prefix !== 'metrics') this.#all.deliver(exporter, count);
+  }
+}
+
+/** What a loss is of, and its reason without the prefix. */
+export function readReason(reason: string): { readonly items: string; readonly plain: string } {
+  for (const [prefix, items] of Object.entries(others))
+    if (reason.startsWith(`${prefix}_`)) return { items, plain: reason.slice(prefix.length + 1) };
+  return { items: 'records', plain: reason };
+}

@@ -1,5 +1,5 @@
 /** The ledger and the kernel's counts in words: the summary line at the end, and what was lost while it runs. */
-import type { KernelCounts, Ledger } from '../ledger.ts';
+import { type KernelCounts, type Ledger, readReason } from '../ledger.ts';
 
 interface Loss {
   readonly stage: string;
@@ -26,7 +26,8 @@ export interface Ending {
 
 /** One line: how many records, what became of them. */
 export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, internalErrors }: Ending): string {
-  const all = losses(ledger, counts);
+  const byItems = Map.groupBy(losses(ledger, counts), ({ reason }) => readReason(reason).items);
+  const all = byItems.get('records') ?? [];
   const lost = all.filter((loss) => !isUnsent(loss));
   const parts = [
     `${ledger.received} records (${formatKernel(counts)})`,
@@ -34,6 +35,7 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
     ...formatKept(ledger.kept),
     `unsent ${isAtOnce ? 'unknown' : sum(all.filter(isUnsent))}`,
     `lost ${sum(lost)}${formatLosses(lost)}`,
+    ...formatOthers(byItems),
     ...formatDropped(counts.dropped),
     ...(counts.late ? [`late ends ${counts.late}`] : []),
     ...(counts.folded > 0 ? [`folded ${counts.folded} datagrams`] : []),
@@ -75,6 +77,12 @@ function formatLosses(lost: readonly Loss[]): string {
   return lost.length === 0
     ? ''
     : ` (${lost.map(({ stage, reason, count }) => `${stage} ${reason} ${count}`).join(', ')})`;
+}
+
+/** Spans and points of metrics, which are no records. */
+function formatOthers(byItems: ReadonlyMap<string, readonly Loss[]>): string[] {
+  const others = [...byItems].filter(([items]) => items !== 'records');
+  return others.map(([items, all]) => `lost ${sum(all)} ${items}${formatLosses(all)}`);
 }
 
 function sum(all: readonly Loss[]): number {

@@ -1,5 +1,5 @@
 /** Says that records were lost, while it happens: a line a minute for each stage and reason, with the remedy. */
-import type { KernelCounts, Ledger } from '../ledger.ts';
+import { type KernelCounts, type Ledger, readReason } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import { losses } from './books.ts';
 import type { Options } from './options.ts';
@@ -13,6 +13,8 @@ const remedies: Remedies = {
   table_full: ({ maxConnections }) => `--max-connections is ${maxConnections}, try ${maxConnections * 2}`,
   queue_full: ({ queueSize }) =>
     `the server takes less than comes: --queue-size is ${formatSize(queueSize)}, try ${formatSize(queueSize * 2)}`,
+  // Their queue has a size of its own.
+  metrics_queue_full: () => 'the server takes less than comes: send less often, with a longer --metric-interval',
   spool_full: ({ spoolSize }) =>
     `the server was away for too long: --spool-size is ${formatSize(spoolSize)}, try ${formatSize(spoolSize * 2)}`,
   stdout_full: () => 'whatever reads stdout is too slow: read faster, or watch less with --events',
@@ -27,8 +29,9 @@ export function createLossWatch(options: Options, log: Log, ledger: Ledger, coun
       const before = said.get(key) ?? { count: 0, at: Number.NEGATIVE_INFINITY };
       if (count === before.count || performance.now() - before.at < 60_000) continue;
       said.set(key, { count, at: performance.now() });
-      const remedy = remedies[reason]?.(options);
-      log.warn(`LOST ${count - before.count} records: ${stage} ${reason}${remedy ? `; ${remedy}` : ''}`);
+      const { items, plain } = readReason(reason);
+      const remedy = (remedies[reason] ?? remedies[plain])?.(options);
+      log.warn(`LOST ${count - before.count} ${items}: ${stage} ${reason}${remedy ? `; ${remedy}` : ''}`);
     }
   };
 }

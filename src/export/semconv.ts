@@ -1019,7 +1019,8 @@ export const agentMetrics = {
     name: 'sockflow.agent.lost',
     instrument: 'counter',
     unit: '{record}',
-    description: 'Records that will never be delivered, each in exactly one stage and reason.',
+    description:
+      'Records that will never be delivered, each in exactly one stage and reason; traces_… are spans, metrics_… points.',
   },
   sent: {
     name: 'sockflow.agent.sent',

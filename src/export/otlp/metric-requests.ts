@@ -10,12 +10,26 @@ import type { EncodedBatch } from './log-writer.ts';
 /** Points of one request: a few milliseconds' work, some hundred kilobytes. */
 const POINTS = 500;
 
-/** `count` of a batch is its points. */
-export async function* encodeMetrics({ resource, scopeMetrics }: ResourceMetrics): AsyncGenerator<EncodedBatch> {
+/** `count` of a batch is its points. `onFailure` gets the number of points that could not be encoded. */
+export async function* encodeMetrics(
+  { resource, scopeMetrics }: ResourceMetrics,
+  onFailure: (points: number) => void,
+): AsyncGenerator<EncodedBatch> {
   for (const scopes of divide(scopeMetrics)) {
-    const bytes = ProtobufMetricsSerializer.serializeRequest({ resource, scopeMetrics: scopes });
-    if (bytes) yield { bytes: Uint8Array.from(bytes), count: countPoints(scopes) };
+    const bytes = tryEncode({ resource, scopeMetrics: scopes });
+    const count = countPoints(scopes);
+    if (bytes) yield { bytes, count };
+    else onFailure(count);
     await nextTurn();
+  }
+}
+
+function tryEncode(metrics: ResourceMetrics): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    const bytes = ProtobufMetricsSerializer.serializeRequest(metrics);
+    return bytes && Uint8Array.from(bytes);
+  } catch {
+    return undefined;
   }
 }
 

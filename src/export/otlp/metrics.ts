@@ -7,7 +7,7 @@ import {
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import { Ledger } from '../../ledger.ts';
+import { type Ledger, withPrefix } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
 import { schemaUrl, scopeName } from '../semconv.ts';
 import { type AgentBooks, observeAgent } from './agent-metrics.ts';
@@ -38,13 +38,12 @@ const LONGEST_EXPORT = 30_000;
 export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say): Exporter {
   const title = 'OTLP metrics';
   const transport = createTransport(options, 'METRICS', (message) => say(`${title}: ${message}`));
-  // Points are no records, so they have books of their own.
-  const ledger = new Ledger();
+  const ledger = withPrefix(options.ledger, 'metrics');
   const limits = { ...options, queueBytes: options.queueBytes ?? 16 * MEBIBYTE };
   const delivery = new Delivery({ name: METRICS_EXPORTER, title, items: 'metrics', transport, ledger, say, limits });
   const metrics = new ConnectionMetrics(options);
   const deliveries = new Map([...(options.deliveries ?? []), [METRICS_EXPORTER, delivery] as const]);
-  const provider = createProvider({ ...options, deliveries }, metrics, new DeliveringExporter(delivery));
+  const provider = createProvider({ ...options, deliveries }, metrics, new DeliveringExporter(delivery, ledger));
   let closed: Promise<void> | undefined;
   return {
     name: METRICS_EXPORTER,
@@ -98,10 +97,12 @@ async function shutdown(provider: MeterProvider, delivery: Delivery, deadline: n
 /** Takes each collection over at once: what becomes of it is the delivery's. */
 class DeliveringExporter implements PushMetricExporter {
   readonly #delivery: Delivery;
+  readonly #ledger: Ledger;
   readonly selectAggregationTemporality = readTemporality();
 
-  constructor(delivery: Delivery) {
+  constructor(delivery: Delivery, ledger: Ledger) {
     this.#delivery = delivery;
+    this.#ledger = ledger;
   }
 
   export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
@@ -112,7 +113,8 @@ class DeliveringExporter implements PushMetricExporter {
   }
 
   async #push(metrics: ResourceMetrics): Promise<void> {
-    for await (const batch of encodeMetrics(metrics)) this.#delivery.push(batch);
+    const onFailure = (points: number) => this.#ledger.lose('export', 'not_encoded', points);
+    for await (const batch of encodeMetrics(metrics, onFailure)) this.#delivery.push(batch);
   }
 
   async forceFlush(): Promise<void> {}

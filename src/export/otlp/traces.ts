@@ -1,5 +1,5 @@
 /** Spans to an OTLP server, one for each connection that ended. */
-import { Ledger, type Stage } from '../../ledger.ts';
+import { type Ledger, withPrefix } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { readSampler, type Sampler } from './sampler.ts';
@@ -28,7 +28,8 @@ const EVENTS_VARIABLE = 'OTEL_SPAN_EVENT_COUNT_LIMIT';
 export function createOtlpTracesExporter(options: OtlpTracesOptions, ledger: Ledger, say: Say): OtlpTracesExporter {
   const title = 'OTLP traces';
   const transport = createTransport(options, 'TRACES', (message) => say(`${title}: ${message}`));
-  const books = new TraceLedger(ledger);
+  // A span that is lost is not the loss of its log record.
+  const books = withPrefix(ledger, 'traces');
   const delivery = new Delivery({
     name: TRACES_EXPORTER,
     title,
@@ -39,24 +40,6 @@ export function createOtlpTracesExporter(options: OtlpTracesOptions, ledger: Led
     limits: options,
   });
   return new OtlpTraces(options, books, delivery);
-}
-
-/** A span that is lost is not the loss of its log record: it has a reason of its own. */
-class TraceLedger extends Ledger {
-  readonly #all: Ledger;
-
-  constructor(all: Ledger) {
-    super();
-    this.#all = all;
-  }
-
-  override lose(stage: Stage, reason: string, count?: number): void {
-    this.#all.lose(stage, `traces_${reason}`, count);
-  }
-
-  override deliver(exporter: string, count: number): void {
-    this.#all.deliver(exporter, count);
-  }
 }
 
 class OtlpTraces implements OtlpTracesExporter {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { formatSummary } from '../../../src/cli/books.ts';
-import { type KernelCounts, Ledger } from '../../../src/ledger.ts';
+import { type KernelCounts, Ledger, withPrefix } from '../../../src/ledger.ts';
+import { books } from '../../support/summary.ts';
 
 const inOrder = { isAtOnce: false, internalErrors: 0 };
 const calm: KernelCounts = {
@@ -41,4 +42,20 @@ test('what went through the spool is told apart: sent for an earlier run, kept f
     formatSummary(ledger, calm, inOrder),
     /, sent 12 \(5 of them from an earlier run\), kept for the next run 3, unsent 0, lost 0$/,
   );
+});
+
+test('spans and points of metrics that are lost have sums of their own', (t) => {
+  const ledger = new Ledger();
+  ledger.received = 4;
+  ledger.lose('export', 'queue_full', 1);
+  ledger.lose('export', 'shutdown', 2);
+  withPrefix(ledger, 'traces').lose('export', 'queue_full', 10);
+  withPrefix(ledger, 'metrics').lose('export', 'shutdown', 100);
+  withPrefix(ledger, 'traces').lose('export', 'shutdown', 20);
+  const summary = formatSummary(ledger, { ...calm, dropped: { events: 5 } }, inOrder);
+  t.regex(
+    summary,
+    /, unsent 2, lost 1 \(export queue_full 1\), lost 30 spans \(export traces_queue_full 10, export traces_shutdown 20\), lost 100 metric points \(export metrics_shutdown 100\), dropped 5 events$/,
+  );
+  t.like(books(`sockflow: ${summary}`), { unsent: 2, lost: { 'export queue_full': 1 } });
 });

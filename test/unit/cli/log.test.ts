@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createLossWatch } from '../../../src/cli/losses.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
-import { Ledger } from '../../../src/ledger.ts';
+import { Ledger, withPrefix } from '../../../src/ledger.ts';
 import { createLog, type Level } from '../../../src/log.ts';
 
 function record(level: Level = 'info', now?: () => number) {
@@ -66,8 +66,13 @@ test('a loss is said once, with what can be done about it', (t) => {
   look();
   ledger.lose('export', 'odd', 2);
   look();
+  withPrefix(ledger, 'traces').lose('export', 'queue_full', 3);
+  withPrefix(ledger, 'metrics').lose('export', 'queue_full', 4);
+  look();
   t.deepEqual(lines, [
     'sockflow: LOST 312 records: kernel ring_full; --ring-size is 8MiB, try 16MiB\n',
     'sockflow: LOST 2 records: export odd\n',
+    'sockflow: LOST 3 spans: export traces_queue_full; the server takes less than comes: --queue-size is 64MiB, try 128MiB\n',
+    'sockflow: LOST 4 metric points: export metrics_queue_full; the server takes less than comes: send less often, with a longer --metric-interval\n',
   ]);
 });

@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { emptyResource } from '@opentelemetry/resources';
-import { AggregationTemporality } from '@opentelemetry/sdk-metrics';
+import { AggregationTemporality, DataPointType, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import test from 'ava';
 import { ConnectionMetrics } from '../../../src/export/otlp/connection-metrics.ts';
 import { Delivery } from '../../../src/export/otlp/delivery.ts';
+import { encodeMetrics } from '../../../src/export/otlp/metric-requests.ts';
 import { createOtlpMetricsExporter } from '../../../src/export/otlp/metrics.ts';
 import { createMetricProducer } from '../../../src/export/otlp/producer.ts';
 import { type HistogramSeries, type Series, SumSeries } from '../../../src/export/otlp/series.ts';
@@ -348,4 +349,48 @@ test('what the server says is said once, and the end keeps its deadline', async 
   t.is(said.length, 2, said.join('\n'));
   t.regex(said[0] as string, /PERMISSION_DENIED: not you/);
   t.regex(said[1] as string, /takes metrics again/);
+});
+
+test('points that are lost are in the books, under reasons of their own; what is sent of metrics is not', async (t) => {
+  const denied = { code: status.PERMISSION_DENIED, details: 'not you' };
+  const server = await startOtlpServer({ service: 'metrics', script: [denied] });
+  t.teardown(() => server.stop());
+  const ledger = new Ledger();
+  const options = { endpoint: server.endpoint, host, ledger, intervalMs: 50 };
+  const exporter = createOtlpMetricsExporter(options, () => undefined);
+  exporter.export([of(1)]);
+  await server.requests(2);
+  await exporter.shutdown(Date.now() + 60_000);
+  const [loss, ...others] = ledger.lost;
+  t.like(loss, { stage: 'export', reason: 'metrics_permission_denied' });
+  t.true((loss?.count ?? 0) > 5, `${loss?.count}`);
+  t.deepEqual(others, []);
+  t.is(ledger.sent.size, 0);
+});
+
+test('points that cannot be encoded are counted, and the others are sent', async (t) => {
+  const point = (value: unknown) => ({ attributes: {}, startTime: [1, 0], endTime: [2, 0], value });
+  const metric = (points: readonly unknown[]) => ({
+    descriptor: { name: 'x', description: '', unit: '1', valueType: 0 },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.SUM,
+    isMonotonic: true,
+    dataPoints: points,
+  });
+  const bad = {
+    ...point(0),
+    get value() {
+      throw new Error('no value');
+    },
+  };
+  const good = Array.from({ length: 500 }, (_, number) => point(number));
+  const scopeMetrics = [
+    { scope: { name: 'test' }, metrics: [metric([...good, bad, bad, ...good.slice(0, 498), ...good])] },
+  ];
+  const collection = { resource: emptyResource(), scopeMetrics } as unknown as ResourceMetrics;
+  const failed: number[] = [];
+  const counts: number[] = [];
+  for await (const { count } of encodeMetrics(collection, (points) => failed.push(points))) counts.push(count);
+  t.deepEqual(failed, [500]);
+  t.deepEqual(counts, [500, 500]);
 });
