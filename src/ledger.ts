@@ -75,6 +75,14 @@ export class Ledger {
     this.kept.set(exporter, (this.kept.get(exporter) ?? 0) + count);
   }
 
+  /** `faults` as a list. */
+  get faulted(): readonly { stage: string; what: string; count: number }[] {
+    return [...this.faults].map(([key, count]) => {
+      const at = key.indexOf('/');
+      return { stage: key.slice(0, at), what: key.slice(at + 1), count };
+    });
+  }
+
   get lost(): readonly { stage: Stage; reason: string; count: number }[] {
     return [...this.#lost.values()];
   }

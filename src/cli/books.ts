@@ -40,6 +40,7 @@ export function formatSummary(ledger: Ledger, counts: KernelCounts, { isAtOnce, 
     ...(counts.late ? [`late ends ${counts.late}`] : []),
     ...(counts.folded > 0 ? [`folded ${counts.folded} datagrams`] : []),
     ...(ledger.late > 0 ? [`${ledger.late} without their container's name`] : []),
+    ...formatFaults(ledger),
     ...(internalErrors > 0 ? [`internal errors ${internalErrors}`] : []),
   ];
   return parts.join(', ');
@@ -83,6 +84,12 @@ function formatLosses(lost: readonly Loss[]): string {
 function formatOthers(byItems: ReadonlyMap<string, readonly Loss[]>): string[] {
   const others = [...byItems].filter(([items]) => items !== 'records');
   return others.map(([items, all]) => `lost ${sum(all)} ${items}${formatLosses(all)}`);
+}
+
+/** Nothing was lost by them. */
+function formatFaults({ faulted }: Ledger): string[] {
+  const all = faulted.map(({ stage, what, count }) => ({ stage, reason: what, count }));
+  return all.length === 0 ? [] : [`faults ${sum(all)}${formatLosses(all)}`];
 }
 
 function sum(all: readonly Loss[]): number {

@@ -915,6 +915,7 @@ export const metricAttributeKeys = {
   overflow: 'otel.metric.overflow',
   stage: 'sockflow.agent.stage',
   reason: 'sockflow.agent.reason',
+  what: 'sockflow.agent.what',
   exporter: 'sockflow.agent.exporter',
   lookupResult: 'sockflow.agent.lookup.result',
 } as const;
@@ -1021,6 +1022,12 @@ export const agentMetrics = {
     unit: '{record}',
     description:
       'Records that will never be delivered, each in exactly one stage and reason; traces_… are spans, metrics_… points.',
+  },
+  faults: {
+    name: 'sockflow.agent.faults',
+    instrument: 'counter',
+    unit: '{fault}',
+    description: 'Work that failed without a record being lost by it, each in exactly one stage and what.',
   },
   sent: {
     name: 'sockflow.agent.sent',

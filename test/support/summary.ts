@@ -12,7 +12,7 @@ export interface Books {
 }
 
 const LINE =
-  /^sockflow: (\d+) records \(opened (\d+), closed (\d+), live (\d+)\), sent (\d+), unsent (\d+), lost (\d+)(?: \((.+?)\))?(?:, lost \d+ (?:spans|metric points) \(.+?\))*(?:, dropped [^,]+)?(?:, late ends \d+)?(?:, folded [^,]+)?(?:, \d+ without their container's name)?$/;
+  /^sockflow: (\d+) records \(opened (\d+), closed (\d+), live (\d+)\), sent (\d+), unsent (\d+), lost (\d+)(?: \((.+?)\))?(?:, lost \d+ (?:spans|metric points) \(.+?\))*(?:, dropped [^,]+)?(?:, late ends \d+)?(?:, folded [^,]+)?(?:, \d+ without their container's name)?(?:, faults \d+ \(.+?\))?$/;
 
 export function books(summary: string): Books {
   const [, ...parts] = LINE.exec(summary) ?? [];

@@ -33,6 +33,10 @@ export function observeAgent(meter: Meter, books: AgentBooks): void {
     for (const { stage, reason, count } of losses())
       result.observe(count, { [keys.stage]: stage, [keys.reason]: reason });
   });
+  observe(meter, agentMetrics.faults, (result) => {
+    for (const { stage, what, count } of ledger.faulted)
+      result.observe(count, { [keys.stage]: stage, [keys.what]: what });
+  });
   observe(meter, agentMetrics.lookups, (result) => {
     for (const [how, count] of ledger.lookups) result.observe(count, { [keys.lookupResult]: how });
   });

@@ -59,3 +59,17 @@ test('spans and points of metrics that are lost have sums of their own', (t) => 
   );
   t.like(books(`sockflow: ${summary}`), { unsent: 2, lost: { 'export queue_full': 1 } });
 });
+
+test('what failed without a loss is said at the end, and is no loss', (t) => {
+  const ledger = new Ledger();
+  ledger.fault('enrich', 'geoip');
+  ledger.fault('enrich', 'geoip');
+  ledger.fault('correlate', 'dns_malformed');
+  ledger.late = 1;
+  const summary = formatSummary(ledger, calm, inOrder);
+  t.regex(
+    summary,
+    /, lost 0, 1 without their container's name, faults 3 \(enrich geoip 2, correlate dns_malformed 1\)$/,
+  );
+  t.deepEqual(books(`sockflow: ${summary}`).lost, {});
+});

@@ -264,6 +264,7 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   ledger.received = 1013;
   ledger.lose('export', 'queue_full', 11);
   ledger.deliver('otlp-logs', 1002);
+  for (let number = 0; number < 3; number++) ledger.fault('enrich', 'geoip');
   const kernelCounts = () => ({
     opened: 9,
     closed: 5,
@@ -316,6 +317,10 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   t.like(find(agentMetrics.lost.name).points[0], {
     value: 11,
     attributes: { 'sockflow.agent.stage': { value: 'export' }, 'sockflow.agent.reason': { value: 'queue_full' } },
+  });
+  t.like(find(agentMetrics.faults.name).points[0], {
+    value: 3,
+    attributes: { 'sockflow.agent.stage': { value: 'enrich' }, 'sockflow.agent.what': { value: 'geoip' } },
   });
   t.is(find(agentMetrics.sent.name).points[0]?.value, 1002);
   t.is(find(agentMetrics.queue.name).points[0]?.value, 17);
