@@ -62,7 +62,7 @@ const LAST_FAILURES = { withSpool: 1, without: 2 };
 /** With a spool, milliseconds at the end without an answer after which there is no more waiting, and those for the disk. */
 const LAST_WAIT = 2000;
 const LAST_WRITES = 1000;
-/** Failures of a batch, while others pass, after which it is divided; and, of a single record, dropped. */
+/** Failures of a batch, while others pass, after which it is divided; and, of what can't be divided, dropped. */
 const DIVIDE_AFTER = 5;
 const DROP_AFTER = 50;
 const MAX_REASONS = 100;
@@ -180,7 +180,7 @@ export class Delivery {
     this.counts.requests++;
     this.onRequest(seconds, outcome.status === 'accepted' ? undefined : outcome.reason);
     if (outcome.status === 'accepted') this.#onSuccess(parcel, outcome.rejected, outcome.message);
-    else if (outcome.status === 'split') this.#split(parcel, outcome, 'too_large');
+    else if (outcome.status === 'split') this.#split(parcel, outcome);
     else if (outcome.status === 'drop') this.#drop(parcel, outcome, outcome.reason);
     else this.#retry(parcel, outcome);
     this.#pump();
@@ -202,17 +202,21 @@ export class Delivery {
     this.#say(`${this.#title}: ${this.#transport.endpoint} takes ${this.#items} again`);
   }
 
-  /** `reason`: under which a single record, which can't be divided, is counted. */
-  #split(parcel: Parcel, failure: Refused, reason: string): void {
-    const parts = splitRequest(parcel);
-    if (parts === undefined) return void this.#drop(parcel, failure, reason);
-    this.counts.splits++;
-    this.#backlog.replace(parcel, parts);
-    if (failure.status !== 'split') return;
+  #split(parcel: Parcel, failure: Refused): void {
+    const parts = this.#divide(parcel);
+    if (parts === undefined) return void this.#drop(parcel, failure, 'too_large');
     // The larger part: the smaller one may be what a single large record left over.
     const [one, other] = parts;
     this.#largest = Math.min(this.#largest, Math.max(one.bytes.length, other.bytes.length));
     this.#sayOnce(`requests are made smaller: ${failure.message}`);
+  }
+
+  #divide(parcel: Parcel): ReturnType<typeof splitRequest> {
+    const parts = splitRequest(parcel);
+    if (parts === undefined) return undefined;
+    this.counts.splits++;
+    this.#backlog.replace(parcel, parts);
+    return parts;
   }
 
   #drop(parcel: Parcel, { status, message }: Refused, reason: string): void {
@@ -226,8 +230,9 @@ export class Delivery {
     this.#health.onTrouble();
     if (parcel.passedBefore !== undefined && this.#passed > parcel.passedBefore) parcel.outvoted++;
     parcel.passedBefore = this.#passed;
-    if (parcel.outvoted >= (parcel.count > 1 ? DIVIDE_AFTER : DROP_AFTER)) this.#split(parcel, failure, failure.reason);
-    else this.#backlog.putBack(parcel);
+    const isDivided = parcel.outvoted >= DIVIDE_AFTER && this.#divide(parcel) !== undefined;
+    if (!isDivided && parcel.outvoted >= DROP_AFTER) this.#drop(parcel, failure, failure.reason);
+    else if (!isDivided) this.#backlog.putBack(parcel);
     this.#sayOnce(`${this.#items} wait and are tried again: ${failure.message}`);
     if (this.#pauseTimer !== undefined) return;
     this.#failures++;

@@ -1,6 +1,6 @@
 /**
- * Two requests of one that is too large. All requests of OTLP are built alike, so it does for logs and spans:
- * Export…ServiceRequest { 1: Resource… { 2: Scope… { 2: record or span } } }; what else is in there is kept.
+ * Two requests of one that is too large. All requests of OTLP are built alike:
+ * Export…ServiceRequest { 1: Resource… { 2: Scope… { 2: record, span or metric } } }; what else is in there is kept.
  */
 import { ByteBuffer } from './buffer.ts';
 import { type Field, readFields } from './fields.ts';
@@ -14,7 +14,7 @@ const SECOND = 0x12;
 
 interface Scope {
   readonly others: readonly Field[];
-  /** Records or spans. */
+  /** Records, spans or metrics. */
   readonly items: readonly Field[];
 }
 
@@ -23,11 +23,15 @@ interface Resource {
   readonly scopes: readonly Scope[];
 }
 
-/** Undefined when it can't be divided: one record is the least. Never throws. */
+/**
+ * Undefined when it can't be divided: one record is the least. Metrics hold points, which are what is counted of them, so
+ * they are divided only where each has one. Never throws.
+ */
 export function splitRequest({ bytes, count }: EncodedBatch): readonly [EncodedBatch, EncodedBatch] | undefined {
   if (count < 2) return undefined;
   try {
     const resources = readRequest(bytes);
+    if (countItems(resources) !== count) return undefined;
     const half = Math.ceil(count / 2);
     return [
       { bytes: write(bytes, resources, 0, half), count: half },
@@ -44,6 +48,10 @@ function readRequest(bytes: Uint8Array): Resource[] {
     const [others, scopes] = readChildren(bytes, field);
     return { others, scopes: scopes.map((scope) => readScope(bytes, scope)) };
   });
+}
+
+function countItems(resources: readonly Resource[]): number {
+  return resources.reduce((sum, { scopes }) => scopes.reduce((n, { items }) => n + items.length, sum), 0);
 }
 
 function readScope(bytes: Uint8Array, field: Field): Scope {

@@ -1,13 +1,16 @@
 import { rmSync } from 'node:fs';
+import { emptyResource } from '@opentelemetry/resources';
+import { AggregationTemporality, DataPointType, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import test, { type ExecutionContext } from 'ava';
 import { Delivery, type DeliveryLimits } from '../../../src/export/otlp/delivery.ts';
 import { type EncodedBatch, LogWriter } from '../../../src/export/otlp/log-writer.ts';
+import { encodeMetrics } from '../../../src/export/otlp/metric-requests.ts';
 import { splitRequest } from '../../../src/export/otlp/split.ts';
 import { createRecordAttributes } from '../../../src/export/semconv.ts';
 import { openSpool, type Spool } from '../../../src/export/spool/spool.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
-import { countLogs, decodeLogs } from '../../support/otlp-decode.ts';
+import { countLogs, decodeLogs, decodeMetrics } from '../../support/otlp-decode.ts';
 import { host, makeRecord, makeVariedRecords, ownNetworkNamespace } from '../../support/otlp-records.ts';
 import {
   ok,
@@ -93,6 +96,67 @@ test('halves of a request hold what it held: each record once, with its resource
 test('what is no request and what is one record is not divided', (t) => {
   t.is(splitRequest(batchOf(1)), undefined);
   t.is(splitRequest({ bytes: Uint8Array.of(0x0a, 0x7f, 1), count: 2 }), undefined);
+});
+
+/** A request with the values 0, 1, … as points of so many metrics. */
+async function metricsOf(...points: readonly number[]): Promise<EncodedBatch> {
+  const metrics = points.map((count, number) => ({
+    descriptor: { name: `m${number}`, description: '', unit: '1', valueType: 0 },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.SUM,
+    isMonotonic: true,
+    dataPoints: Array.from({ length: count }, (_, value) => ({
+      attributes: {},
+      startTime: [1, 0],
+      endTime: [2, 0],
+      value,
+    })),
+  }));
+  const collection = { resource: emptyResource(), scopeMetrics: [{ scope: { name: 'test' }, metrics }] };
+  const batches: EncodedBatch[] = [];
+  const encoded = encodeMetrics(collection as unknown as ResourceMetrics, () => undefined);
+  for await (const batch of encoded) batches.push(batch);
+  return batches[0] as EncodedBatch;
+}
+
+test('metrics are divided only where what is divided is what is counted', async (t) => {
+  const single = await metricsOf(1, 1, 1, 1, 1);
+  const halves = splitRequest(single) ?? [];
+  t.deepEqual(
+    halves.map(({ count }) => count),
+    [3, 2],
+  );
+  const points = ({ bytes }: EncodedBatch) =>
+    decodeMetrics(bytes).flatMap(({ scopes }) => scopes.flatMap(({ items }) => items.flatMap((item) => item.points)));
+  t.deepEqual(
+    halves.map((half) => points(half).length),
+    [3, 2],
+  );
+  t.is(splitRequest(await metricsOf(3, 3)), undefined);
+  t.is(splitRequest(await metricsOf(1, 5)), undefined);
+});
+
+test('what cannot be divided is lost whole when it is too large, and has its chances when others pass', async (t) => {
+  const large = await metricsOf(2, 40);
+  const rig = createRig((bytes) => (bytes.length > 200 ? refused('split', 'resource_exhausted') : ok));
+  rig.delivery.push(large);
+  rig.delivery.push(await metricsOf(1));
+  await rig.delivery.shutdown(later());
+  t.deepEqual(lost(rig), { 'export/too_large': 42 });
+  t.is(sent(rig), 1);
+  let failures = 0;
+  const isLarge = (bytes: Uint8Array) => bytes.length > 200;
+  const other = createRig((bytes) => (isLarge(bytes) && failures++ < 20 ? refused('retry', 'unavailable') : ok), {
+    retryMs: [0.1, 0.1],
+  });
+  other.delivery.push(large);
+  const small = await metricsOf(1);
+  const feed = setInterval(() => other.delivery.push(small), 1);
+  await other.transport.until(() => sent(other) > 42);
+  clearInterval(feed);
+  await other.transport.until(() => failures > 20);
+  await other.delivery.shutdown(later());
+  t.deepEqual(lost(other), {});
 });
 
 test('a request that the server finds too large is divided until it fits, and later ones are smaller from the start', async (t) => {
