@@ -13,6 +13,9 @@
 
 const volatile bool watch_udp = true;
 
+#define IPPROTO_ESP 50
+#define IPPROTO_AH 51
+#define IPV4_HEADER 20
 #define UDP_HEADER 8
 #define ETH_P_IP 0x0800
 
@@ -27,30 +30,54 @@ struct datagram {
   __u8 family;   /* 4 or 6 */
 };
 
+/* Raw sockets have the protocol, too. */
 static __always_inline bool is_udp(const struct sock *sk) {
   __u16 family = sk->__sk_common.skc_family;
-  return sk->sk_protocol == IPPROTO_UDP && (family == AF_INET || family == AF_INET6);
+  return sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP && (family == AF_INET || family == AF_INET6);
 }
 
-static __always_inline bool read_datagram(struct __sk_buff *ctx, const struct sk_buff *skb, struct datagram *d) {
-  __u32 header = (__u16)(skb->transport_header - skb->network_header);
+/* The plain case, which is nearly all: an IPv4 header without options, in front of the packet's data. */
+static __always_inline bool read_plain(struct __sk_buff *ctx, __u32 header, struct datagram *d) {
+  const __u8 *data = (void *)(long)ctx->data;
+  if (header != IPV4_HEADER || data + IPV4_HEADER + UDP_HEADER > (const __u8 *)(long)ctx->data_end) return false;
+  if (data[9] != IPPROTO_UDP) return false;
+  *(__u32 *)d->from = *(const __u32 *)(data + 12);
+  *(__u32 *)d->to = *(const __u32 *)(data + 16);
+  d->from_port = bpf_ntohs(*(const __be16 *)(data + IPV4_HEADER));
+  d->to_port = bpf_ntohs(*(const __be16 *)(data + IPV4_HEADER + 2));
+  return true;
+}
+
+static __always_inline bool read_v4(struct __sk_buff *ctx, struct datagram *d) {
+  __u8 ip[IPV4_HEADER] = {};
+  if (bpf_skb_load_bytes(ctx, 0, ip, sizeof(ip)) || ip[9] != IPPROTO_UDP) return false;
+  __builtin_memcpy(d->from, ip + 12, 4);
+  __builtin_memcpy(d->to, ip + 16, 4);
+  return true;
+}
+
+/* What IPsec has wrapped is told of in clear where it arrives. */
+static __always_inline bool read_v6(struct __sk_buff *ctx, struct datagram *d) {
+  __u8 next;
+  if (bpf_skb_load_bytes(ctx, 6, &next, 1) || next == IPPROTO_ESP || next == IPPROTO_AH) return false;
+  return !bpf_skb_load_bytes(ctx, 8, d->from, 32); /* both addresses */
+}
+
+static __always_inline bool read_any(struct __sk_buff *ctx, __u32 header, struct datagram *d) {
   __be16 ports[2];
   if (header > 4096 || bpf_skb_load_bytes(ctx, header, ports, sizeof(ports))) return false;
   d->from_port = bpf_ntohs(ports[0]);
   d->to_port = bpf_ntohs(ports[1]);
+  return d->family == 6 ? read_v6(ctx, d) : read_v4(ctx, d);
+}
+
+static __always_inline bool read_datagram(struct __sk_buff *ctx, const struct sk_buff *skb, struct datagram *d) {
+  __u32 header = (__u16)(skb->transport_header - skb->network_header);
+  d->family = ctx->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
   d->data = header + UDP_HEADER;
   d->payload = ctx->len - d->data;
   d->packets = ctx->gso_segs ? ctx->gso_segs : 1;
-  if (ctx->protocol == bpf_htons(ETH_P_IP)) {
-    __u32 addresses[2];
-    if (bpf_skb_load_bytes(ctx, 12, addresses, sizeof(addresses))) return false;
-    *(__u32 *)d->from = addresses[0];
-    *(__u32 *)d->to = addresses[1];
-    d->family = 4;
-    return true;
-  }
-  d->family = 6;
-  return !bpf_skb_load_bytes(ctx, 8, d->from, 32);
+  return (d->family == 4 && read_plain(ctx, header, d)) || read_any(ctx, header, d);
 }
 
 /* Of the addresses on the wire and the ports, whichever end it is. */
@@ -80,16 +107,27 @@ static __always_inline void note_translation(struct flow *f, const struct endpoi
   f->flags |= SF_FLOW_TRANSLATED;
 }
 
+/* The flow of a datagram, begun if need be. NULL, and counted, when there is no room for its socket. */
 static __always_inline struct flow *flow_of(struct __sk_buff *ctx, const struct sock *sk, const struct datagram *d,
-                                            const struct endpoints *e, bool outgoing) {
-  struct flow_key key = {.cookie = bpf_get_socket_cookie(ctx), .port = e->peer_port, .family = d->family};
+                                            const struct endpoints *e, __u64 cookie, bool outgoing) {
+  struct flow_key key = {.cookie = cookie, .port = e->peer_port, .family = d->family};
   __builtin_memcpy(key.peer, e->peer, 16);
   struct flow *f = bpf_map_lookup_elem(&flows, &key);
   if (f) return f;
-  struct flow fresh = {.id = flow_id(d), .interface = ctx->ifindex};
-  __builtin_memcpy(fresh.local, e->local, 16);
-  if (is_quic(ctx, d)) fresh.flags = SF_FLOW_QUIC;
-  return flow_begin(&key, &fresh, sk, outgoing, d->packets);
+  struct flow_socket *socket = flow_socket_get(cookie);
+  if (!socket) {
+    count_more(SF_COUNT_LOST_DATAGRAMS, d->packets);
+    return NULL;
+  }
+  if (flow_may_begin(socket)) {
+    struct flow fresh = {.id = flow_id(d), .interface = ctx->ifindex};
+    __builtin_memcpy(fresh.local, e->local, 16);
+    if (is_quic(ctx, d)) fresh.flags = SF_FLOW_QUIC;
+    f = flow_begin(&key, &fresh, socket, sk, outgoing);
+    if (f) return f;
+  }
+  count_more(SF_COUNT_FOLDED_DATAGRAMS, d->packets);
+  return flow_of_others(socket, sk);
 }
 
 static __always_inline void datagram_leaves(struct __sk_buff *ctx, const struct sk_buff *skb, const struct sock *sk) {
@@ -102,13 +140,14 @@ static __always_inline void datagram_leaves(struct __sk_buff *ctx, const struct 
     __builtin_memcpy(e.peer, d.to, 16);
     e.peer_port = d.to_port;
   }
-  struct flow *f = flow_of(ctx, sk, &d, &e, true);
+  __u64 cookie = bpf_get_socket_cookie(ctx);
+  struct flow *f = flow_of(ctx, sk, &d, &e, cookie, true);
   if (!f) return;
   if (is_translated) note_translation(f, &e);
   __sync_fetch_and_add(&f->sent_bytes, d.payload);
   __sync_fetch_and_add(&f->sent_packets, d.packets);
   f->last_ns = bpf_ktime_get_boot_ns();
-  flow_socket_used(bpf_get_socket_cookie(ctx)); /* sending is done by its process */
+  flow_socket_used(cookie); /* sending is done by its process */
 }
 
 static __always_inline void datagram_arrives(struct __sk_buff *ctx, const struct sk_buff *skb, const struct sock *sk) {
@@ -118,15 +157,16 @@ static __always_inline void datagram_arrives(struct __sk_buff *ctx, const struct
   __builtin_memcpy(e.local, d.to, 16);
   __builtin_memcpy(e.peer, d.from, 16);
   e.peer_port = d.from_port;
-  struct flow *f = flow_of(ctx, sk, &d, &e, false);
+  struct flow *f = flow_of(ctx, sk, &d, &e, bpf_get_socket_cookie(ctx), false);
   if (!f) return;
   __sync_fetch_and_add(&f->received_bytes, d.payload);
   __sync_fetch_and_add(&f->received_packets, d.packets);
   f->last_ns = bpf_ktime_get_boot_ns();
 }
 
-/* A connected socket was told of an ICMP error. */
+/* A connected socket was told of an ICMP error; of a sending time and the like it is told without one. */
 static __always_inline void datagram_refused(const struct sock *sk, int error) {
+  if (!error) return;
   struct flow_key key = {.cookie = sk->__sk_common.skc_cookie.counter, .port = bpf_ntohs(sk->__sk_common.skc_dport)};
   const __u32 *peer = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
   __u32 *to = (__u32 *)key.peer;

@@ -41,13 +41,15 @@ struct flow {
   __u8 flags;
   __u32 netns;
   __u32 interface;
+  __u32 round; /* of the last report */
+  __u8 family;
 };
 
 struct flow_socket {
   __u32 pid;
   __u32 process;
   __u8 attribution;
-  __u8 closed;
+  __u8 closed;   /* 1: just now; 2: datagrams that were under way have arrived */
   __u8 existing; /* older than the agent */
   __u8 dialled;  /* it spoke first to a peer */
   __u32 flows;
@@ -125,48 +127,51 @@ static __always_inline void fill_flow(struct flow *f, struct flow_socket *socket
   if (f->role == SF_ROLE_CLIENT && outgoing) socket->dialled = 1;
 }
 
+/* Of two that begin it at once one does. */
 static __always_inline struct flow *flow_of_others(struct flow_socket *socket, const struct sock *sk) {
   struct flow *f = &socket->others;
-  if (f->start_ns) return f;
-  fill_flow(f, socket, sk, false);
-  f->role = SF_ROLE_UNKNOWN;
-  f->id = mix(f->start_ns ^ f->number << 32);
-  f->flags = SF_FLOW_OTHERS;
+  __u64 now = bpf_ktime_get_boot_ns();
+  if (f->start_ns || __sync_val_compare_and_swap(&f->start_ns, 0, now)) return f;
   count(SF_COUNT_FLOWS);
+  f->last_ns = now;
+  f->number = __sync_fetch_and_add(&last_flow, 1) + 1;
+  f->id = mix(now ^ f->number << 32);
+  f->role = SF_ROLE_UNKNOWN;
+  f->flags = SF_FLOW_OTHERS;
+  f->family = sk->__sk_common.skc_family == AF_INET ? 4 : 6;
+  f->local_port = sk->__sk_common.skc_num;
+  f->netns = sk->__sk_common.skc_net.net->ns.inum;
   return f;
 }
 
-/* *fresh has all that the packet says. NULL when there is no room for the socket. */
-static __always_inline struct flow *flow_begin(struct flow_key *key, struct flow *fresh, const struct sock *sk,
-                                               bool outgoing, __u32 packets) {
-  struct flow_socket *socket = flow_socket_get(key->cookie);
-  if (!socket) {
-    count_more(SF_COUNT_LOST_DATAGRAMS, packets);
-    return NULL;
-  }
-  fill_flow(fresh, socket, sk, outgoing);
-  if (socket->flows < flows_of_a_socket) {
-    long refused = bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST);
-    struct flow *f = bpf_map_lookup_elem(&flows, key);
-    if (!refused) {
-      if (__sync_fetch_and_add(&socket->flows, 1) == 0) socket->first = *key;
-      count(SF_COUNT_FLOWS);
-    }
-    if (f) return f;
-  }
-  count_more(SF_COUNT_FOLDED_DATAGRAMS, packets);
-  return flow_of_others(socket, sk);
+/* Is there room for one more peer of this socket, as far as its share goes? */
+static __always_inline bool flow_may_begin(const struct flow_socket *socket) {
+  return socket->flows < flows_of_a_socket;
 }
 
-/* False when the ring is full. */
-static __always_inline bool emit_flow(const struct flow_key *key, const struct flow *f,
-                                      const struct flow_socket *socket, __u8 event, __u8 reason) {
+/* *fresh has all that the packet says. NULL when the table is full. */
+static __always_inline struct flow *flow_begin(struct flow_key *key, struct flow *fresh, struct flow_socket *socket,
+                                               const struct sock *sk, bool outgoing) {
+  fill_flow(fresh, socket, sk, outgoing);
+  fresh->family = key->family;
+  long refused = bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST);
+  if (!refused) {
+    if (__sync_fetch_and_add(&socket->flows, 1) == 0) socket->first = *key;
+    count(SF_COUNT_FLOWS);
+  }
+  return bpf_map_lookup_elem(&flows, key); /* also when another CPU was faster */
+}
+
+/* A record, to be submitted or discarded; NULL when the ring is full. key: NULL for all others. */
+static __always_inline struct sf_flow *flow_record(const struct flow_key *key, const struct flow *f,
+                                                   const struct flow_socket *socket, __u8 event, __u8 reason) {
   struct sf_flow *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-  if (!r) return false;
+  if (!r) return NULL;
   __builtin_memset(r, 0, sizeof(*r));
   r->kind = SF_KIND_FLOW;
   r->event = event;
   r->length = sizeof(*r);
+  r->family = f->family;
   r->role = f->role;
   r->flags = f->flags;
   r->time_ns = bpf_ktime_get_boot_ns();
@@ -190,7 +195,6 @@ static __always_inline bool emit_flow(const struct flow_key *key, const struct f
   __builtin_memcpy(r->local_address, f->local, 16);
   if (key) {
     bool translated = f->flags & SF_FLOW_TRANSLATED;
-    r->family = key->family;
     __builtin_memcpy(r->peer_address, translated ? f->true_peer : key->peer, 16);
     r->peer_port = translated ? f->true_port : key->port;
     __builtin_memcpy(r->original_address, key->peer, 16);
@@ -201,36 +205,44 @@ static __always_inline bool emit_flow(const struct flow_key *key, const struct f
     r->process = socket->process;
     r->attribution = socket->attribution;
   }
+  return r;
+}
+
+/* Whoever takes it out of the table tells of its end, so that nobody else does. False when the ring is full. */
+static __always_inline bool flow_end(const struct flow_key *key, const struct flow *f, struct flow_socket *socket,
+                                     __u8 reason) {
+  struct sf_flow *r = flow_record(key, f, socket, SF_EVENT_END, reason);
+  if (!r) return false;
+  if (bpf_map_delete_elem(&flows, key)) {
+    bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+    return true;
+  }
   ring_submit(r);
+  count(SF_COUNT_FLOWS_CLOSED);
+  if (socket) __sync_fetch_and_add(&socket->flows, -1);
   return true;
 }
 
-static __always_inline void flow_gone(struct flow_socket *socket) {
+/* The same for all others, which go with their socket. */
+static __always_inline bool others_end(struct flow_socket *socket, __u8 reason) {
+  struct sf_flow *r = flow_record(NULL, &socket->others, socket, SF_EVENT_END, reason);
+  if (!r) return false;
+  ring_submit(r);
   count(SF_COUNT_FLOWS_CLOSED);
-  if (socket) __sync_fetch_and_add(&socket->flows, -1);
+  __builtin_memset(&socket->others, 0, sizeof(socket->others));
+  return true;
 }
 
 /*
- * Process context: the last of its descriptors was closed. The many sockets with one peer end here; others are looked for
- * in the table by user space.
+ * Process context: the last of its descriptors was closed. The many sockets with one peer end here; what others have is
+ * looked for by user space. The socket itself is remembered a little longer, for a datagram that is just arriving.
  */
 static __always_inline void flow_socket_closed(__u64 cookie) {
   struct flow_socket *socket = bpf_map_lookup_elem(&flow_sockets, &cookie);
   if (!socket || socket->closed) return;
   if (!socket->process) flow_owner(socket, SF_OWNER_RELEASE);
-  if (!socket->others.start_ns && socket->flows <= 1) {
-    if (!socket->flows) {
-      bpf_map_delete_elem(&flow_sockets, &cookie);
-      return;
-    }
-    struct flow *f = bpf_map_lookup_elem(&flows, &socket->first);
-    if (f && emit_flow(&socket->first, f, socket, SF_EVENT_END, SF_REASON_CLOSED)) {
-      bpf_map_delete_elem(&flows, &socket->first);
-      flow_gone(socket);
-      bpf_map_delete_elem(&flow_sockets, &cookie);
-      return;
-    }
-  }
+  struct flow *f = socket->flows == 1 ? bpf_map_lookup_elem(&flows, &socket->first) : NULL;
+  if (f) flow_end(&socket->first, f, socket, SF_REASON_CLOSED);
   socket->closed = 1;
   __sync_fetch_and_add(&sockets_to_collect, 1);
 }
@@ -244,51 +256,75 @@ static __always_inline __u8 end_reason(const struct flow *f, const struct flow_s
   return f->last_ns < ask->idle_since_ns ? SF_REASON_IDLE : NO_REASON;
 }
 
-static __always_inline void report_flow(const struct flow_key *key, struct flow *f, const struct flow_socket *socket,
-                                        bool even_idle) {
+static __always_inline bool flow_wants_report(const struct flow *f, const struct sf_flow_look *ask) {
+  if (ask->task < SF_FLOWS_REPORT || f->round == ask->round) return false;
+  return ask->task == SF_FLOWS_REPORT_ALL || f->sent_packets != f->reported_sent_packets ||
+         f->received_packets != f->reported_received_packets;
+}
+
+/* False when the ring is full. */
+static __always_inline bool flow_report(const struct flow_key *key, struct flow *f, const struct flow_socket *socket,
+                                        __u32 round) {
   struct flow copy = *f; /* what the record says is what is remembered, whatever comes meanwhile */
-  bool moved =
-      copy.sent_packets != copy.reported_sent_packets || copy.received_packets != copy.reported_received_packets;
-  if (!moved && !even_idle) return;
-  if (!emit_flow(key, &copy, socket, SF_EVENT_UPDATE, NO_REASON)) return count(SF_COUNT_DROPPED_EVENTS);
+  struct sf_flow *r = flow_record(key, &copy, socket, SF_EVENT_UPDATE, NO_REASON);
+  if (!r) return false;
+  ring_submit(r);
   f->reported_sent_bytes = copy.sent_bytes;
   f->reported_received_bytes = copy.received_bytes;
   f->reported_sent_packets = copy.sent_packets;
   f->reported_received_packets = copy.received_packets;
+  f->round = round;
+  return true;
 }
 
-/* True when it has ended and that is told. */
-static __always_inline bool look_at_flow(const struct flow_key *key, struct flow *f, struct flow_socket *socket,
-                                         struct sf_flow_look *ask) {
-  __u8 reason = ask->task == SF_FLOWS_COUNT ? NO_REASON : end_reason(f, socket, ask);
-  if (reason) {
-    if (emit_flow(key, f, socket, SF_EVENT_END, reason)) return true;
-    ask->waiting++;
-  }
-  ask->live++;
-  if (!reason && ask->task >= SF_FLOWS_REPORT) report_flow(key, f, socket, ask->task == SF_FLOWS_REPORT_ALL);
-  return false;
+#define GO_ON 0
+#define READ_FIRST 1 /* the ring, then look again */
+
+static __always_inline long wait_for_room(struct sf_flow_look *ask) {
+  ask->waiting = 1;
+  return READ_FIRST;
 }
 
 static long look_at_each_flow(void *map, struct flow_key *key, struct flow *f, struct sf_flow_look *ask) {
   struct flow_key copy = *key;
   struct flow_socket *socket = bpf_map_lookup_elem(&flow_sockets, &copy.cookie);
-  if (!look_at_flow(&copy, f, socket, ask)) return 0;
-  bpf_map_delete_elem(&flows, &copy);
-  flow_gone(socket);
-  return 0;
+  __u8 reason = end_reason(f, socket, ask);
+  if (reason) {
+    if (ring_has_room() && flow_end(&copy, f, socket, reason)) return GO_ON;
+    return wait_for_room(ask);
+  }
+  if (!flow_wants_report(f, ask)) return GO_ON;
+  return ring_has_room() && flow_report(&copy, f, socket, ask->round) ? GO_ON : wait_for_room(ask);
 }
 
-/* Comes after the flows: a closed socket whose flows have all ended is done with. */
+static __always_inline long look_at_others(struct flow_socket *socket, struct sf_flow_look *ask) {
+  struct flow *f = &socket->others;
+  __u8 reason = end_reason(f, socket, ask);
+  if (reason) return ring_has_room() && others_end(socket, reason) ? GO_ON : wait_for_room(ask);
+  if (!flow_wants_report(f, ask)) return GO_ON;
+  return ring_has_room() && flow_report(NULL, f, socket, ask->round) ? GO_ON : wait_for_room(ask);
+}
+
+/* Comes after the flows: a closed socket whose flows have all ended goes, the second time that it is seen so. */
 static long look_at_each_socket(void *map, __u64 *key, struct flow_socket *socket, struct sf_flow_look *ask) {
   __u64 cookie = *key;
-  if (socket->others.start_ns && look_at_flow(NULL, &socket->others, socket, ask)) {
-    count(SF_COUNT_FLOWS_CLOSED);
-    __builtin_memset(&socket->others, 0, sizeof(socket->others));
-  }
-  if (ask->task == SF_FLOWS_COUNT || !socket->closed || socket->flows || socket->others.start_ns) return 0;
-  if (!bpf_map_delete_elem(&flow_sockets, &cookie)) __sync_fetch_and_add(&sockets_to_collect, -1);
-  return 0;
+  if (socket->others.start_ns && look_at_others(socket, ask) == READ_FIRST) return READ_FIRST;
+  if (!socket->closed || socket->flows || socket->others.start_ns) return GO_ON;
+  if (socket->closed == 1)
+    socket->closed = 2;
+  else if (!bpf_map_delete_elem(&flow_sockets, &cookie))
+    __sync_fetch_and_add(&sockets_to_collect, -1);
+  return GO_ON;
+}
+
+static long count_others(void *map, __u64 *key, struct flow_socket *socket, struct sf_flow_look *ask) {
+  if (socket->others.start_ns) ask->live++;
+  return GO_ON;
+}
+
+static long count_flow(void *map, struct flow_key *key, struct flow *f, struct sf_flow_look *ask) {
+  ask->live++;
+  return GO_ON;
 }
 
 #endif

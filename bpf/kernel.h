@@ -18,6 +18,7 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define SOCK_DGRAM 2
 #define PF_KTHREAD 0x00200000
 #define SOCK_BIND_LOCKS 12 /* sk_userlocks: the program chose address or port */
 #define SOCK_DONE_BIT 2    /* sk_flags: the peer's FIN was received */
@@ -110,6 +111,7 @@ struct sock {
   atomic_t sk_drops;
   struct sk_buff_head sk_error_queue;
   int sk_err;
+  __u16 sk_type;
   __u16 sk_protocol;
   __u8 sk_userlocks;
   __u8 sk_shutdown;

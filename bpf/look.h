@@ -11,7 +11,6 @@
 #include "emit.h"
 
 const volatile bool idle_updates = false; /* report live connections that did not move, too? */
-const volatile __u64 ring_half = 0;       /* bytes */
 
 #define SECOND 1000000000ULL
 
@@ -52,7 +51,7 @@ static __always_inline bool look_at(struct connection *c, struct sf_look *ask) {
   ask->live++;
   if (!ask->round || c->round == ask->round || !(c->flags & SF_FLAG_ESTABLISHED)) return true;
   if (moved(c, tp) || idle_updates)
-    if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > ring_half || !emit_update(tp, c)) return false;
+    if (!ring_has_room() || !emit_update(tp, c)) return false;
   c->round = ask->round;
   return true;
 }

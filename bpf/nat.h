@@ -35,8 +35,7 @@ struct endpoints {
   __u8 peer[16];
   __u16 peer_port; /* host order */
   __u16 true_port;
-  __u8 true_peer[16]; /* where the packet goes; peer when nothing translates it */
-  __u8 family;        /* 4 or 6 */
+  __u8 true_peer[16]; /* where a translated packet goes; the port above, too */
 };
 
 /* True when the packet is translated: fills in what its socket thinks, and where it goes. */

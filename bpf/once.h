@@ -33,11 +33,15 @@ static __always_inline __u64 argument(const unsigned long long *slot) {
   return number;
 }
 
-/* For the first program. A full stack is that of the second one, interrupted: nobody will ask for what is above it. */
+/*
+ * For the first program. What an interrupt leaves behind that comes when the second program has just looked stays at the
+ * bottom. Interrupts are never nested as deep as the stack: when it is full, it is full of that.
+ */
 static __always_inline void note(__u64 what) {
   __u32 zero = 0;
   struct notes *notes = bpf_map_lookup_elem(&noted, &zero);
-  if (!notes || notes->depth >= NOTES) return;
+  if (!notes) return;
+  if (notes->depth >= NOTES) notes->depth = 0;
   notes->what[notes->depth & (NOTES - 1)] = what;
   barrier();
   notes->depth++;

@@ -128,7 +128,8 @@ int connecting6(struct bpf_sock_addr *ctx) {
 /* Last chance: for the owner of a socket that was accepted and never used, and for a connect that came to nothing. */
 SEC("cgroup/sock_release")
 int released(struct bpf_sock *ctx) {
-  if (watch_udp && ctx->protocol == IPPROTO_UDP) flow_socket_closed(bpf_get_socket_cookie(ctx));
+  if (watch_udp && ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)
+    flow_socket_closed(bpf_get_socket_cookie(ctx));
   if (ctx->protocol != IPPROTO_TCP) return 1;
   struct connection *c = connection_get(ctx, bpf_get_socket_cookie(ctx));
   if (c && is_attempt(c))
@@ -193,7 +194,7 @@ int leaving(struct __sk_buff *ctx) {
   struct sock *sk = skb->sk;
   if (!sk) return 1;
   if (sk->sk_protocol == IPPROTO_TCP) {
-    if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_watched(sk)) tell_translation(ctx, skb);
+    if (watch_tcp && sk->__sk_common.skc_state == TCP_SYN_SENT && is_watched(sk)) tell_translation(ctx, skb);
     return 1;
   }
   if (watch_udp && is_udp(sk) && is_watched(sk)) datagram_leaves(ctx, skb, sk);
@@ -272,12 +273,17 @@ int look_at_table(struct sf_look *ask) {
   return 0;
 }
 
-/* The same for UDP, in one go: ends, updates, and how many live. */
+/* The same for UDP: ends and updates until the ring is half full, or how many live. */
 SEC("syscall")
 int look_at_flows(struct sf_flow_look *ask) {
-  struct sf_flow_look copy = {.idle_since_ns = ask->idle_since_ns, .task = ask->task};
-  bpf_for_each_map_elem(&flows, look_at_each_flow, &copy, 0);
-  bpf_for_each_map_elem(&flow_sockets, look_at_each_socket, &copy, 0);
+  struct sf_flow_look copy = {.idle_since_ns = ask->idle_since_ns, .task = ask->task, .round = ask->round};
+  if (copy.task == SF_FLOWS_COUNT) {
+    bpf_for_each_map_elem(&flows, count_flow, &copy, 0);
+    bpf_for_each_map_elem(&flow_sockets, count_others, &copy, 0);
+  } else {
+    bpf_for_each_map_elem(&flows, look_at_each_flow, &copy, 0);
+    if (!copy.waiting) bpf_for_each_map_elem(&flow_sockets, look_at_each_socket, &copy, 0);
+  }
   ask->live = copy.live;
   ask->waiting = copy.waiting;
   return 0;

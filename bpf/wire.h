@@ -151,7 +151,7 @@ struct sf_flow {
   __u8 kind;
   __u8 event; /* update or end */
   __u16 length;
-  __u8 family; /* 4 or 6; v4-mapped addresses are 4; 0: all others, which have no peer */
+  __u8 family; /* 4 or 6; v4-mapped addresses are 4; of all others, that of the socket */
   __u8 role;
   __u8 attribution;
   __u8 flags;
@@ -295,9 +295,9 @@ enum sf_flow_task {
 struct sf_flow_look {
   __u64 idle_since_ns; /* idle: has not moved since */
   __u32 task;
-  __u32 live;    /* answer: flows that go on */
-  __u32 waiting; /* answer: ends that found no room in the ring; look again */
-  __u32 unused;
+  __u32 round;   /* of the report */
+  __u32 live;    /* answer: flows that go on, as far as it looked */
+  __u32 waiting; /* answer: 1 when the ring has to be read first; then look again */
 };
 
 #ifndef __bpf__

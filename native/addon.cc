@@ -24,8 +24,11 @@ namespace {
 
 constexpr int kCounts = SF_COUNT_MAX + 2;
 constexpr size_t kBatchBytes = 256 * 1024;
-constexpr size_t kBatchesUnderWay =
-    16;  // what JavaScript has not taken yet; more stays in the ring, which counts its losses
+// What JavaScript has not taken yet; more stays in the ring, which counts its losses.
+constexpr int kBatchesUnderWay = 16;
+// With what it has taken in this turn of its event loop: so a turn ends, and timers, signals and answers get theirs, however
+// much comes.
+constexpr int kBatchesInATurn = 2 * kBatchesUnderWay;
 constexpr auto kPoll = std::chrono::milliseconds(25);
 constexpr auto kWait = std::chrono::milliseconds(2);  // JavaScript is behind: look again soon
 
@@ -49,7 +52,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     return DefineClass(
         env, "Capture",
         {InstanceMethod<&Capture::Start>("start"), InstanceMethod<&Capture::RequestSnapshot>("requestSnapshot"),
-         InstanceMethod<&Capture::Counts>("counts"), InstanceMethod<&Capture::Stop>("stop")});
+         InstanceMethod<&Capture::Counts>("counts"), InstanceMethod<&Capture::TurnEnded>("turnEnded"),
+         InstanceMethod<&Capture::Stop>("stop")});
   }
 
   explicit Capture(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Capture>(info) {
@@ -79,6 +83,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
   // Only reached without stop(): the environment is going down, or attaching failed.
   ~Capture() override {
     stopping_ = true;
+    going_down_ = true;
     if (reader_.joinable())
       reader_.detach();
     else
@@ -133,6 +138,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
     return result;
   }
 
+  void TurnEnded(const Napi::CallbackInfo &) {
+    under_way_ -= taken_;
+    taken_ = 0;
+  }
+
   void ReadCounts() {
     if (!agent_) return;
     sf_counts(agent_, counts_);
@@ -184,8 +194,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     std::unique_ptr<Batch> waiting;  // JavaScript had no room for it
     while (!stopping_) {
       if (snapshot_wanted_.exchange(false)) Snapshot(&waiting);
-      sf_collect(agent_);
       bool behind = !Drain(&waiting);
+      if (!behind) sf_collect(agent_);
       Sleep(behind ? kWait : kPoll);
     }
     uint64_t live = 0;
@@ -227,12 +237,16 @@ class Capture : public Napi::ObjectWrap<Capture> {
   std::unique_ptr<Batch> Spare() { return spare_ ? std::move(spare_) : std::make_unique<Batch>(); }
 
   bool HandOver(std::unique_ptr<Batch> *batch) {
+    if (going_down_) return true;  // nobody takes anything any more
+    if (under_way_ >= kBatchesInATurn) return false;
+    under_way_++;
     auto *call = new Delivery{this, std::move(*batch)};
     napi_status status = deliver_.NonBlockingCall(call, [](Napi::Env env, Napi::Function callback, Delivery *raw) {
       std::unique_ptr<Delivery> delivery(raw);
       delivery->capture->Deliver(env, callback, *delivery->batch);
     });
     if (status == napi_ok || status == napi_closing) return true;
+    under_way_--;
     *batch = std::move(call->batch);
     delete call;
     return false;
@@ -245,6 +259,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // JavaScript thread. One ArrayBuffer for all batches: memory outside the heap that comes and goes costs the collector.
   void Deliver(Napi::Env env, Napi::Function callback, const Batch &batch) {
+    taken_++;
     if (buffer_.IsEmpty()) buffer_ = Napi::Persistent(Napi::ArrayBuffer::New(env, kBatchBytes));
     memcpy(buffer_.Value().Data(), batch.bytes.data(), batch.used);
     callback.Call({buffer_.Value(), Napi::Number::New(env, static_cast<double>(batch.used))});
@@ -258,6 +273,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
   std::unique_ptr<Batch> spare_;
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   int existing_error_ = 0;
+  std::atomic<int> under_way_{0};
+  int taken_ = 0;  // JavaScript thread
+  std::atomic<bool> going_down_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> snapshot_wanted_{false};
   std::mutex mutex_;

@@ -21,8 +21,9 @@ struct sf_agent {
   Interfaces interfaces;
   Conntrack conntrack;
   struct sf_features features = {};
-  uint32_t round = 0;    // of snapshots
-  bool packets = false;  // the kernel lets programs look at them
+  uint32_t round = 0;      // of snapshots
+  bool reporting = false;  // one is under way
+  bool packets = false;    // the kernel lets programs look at them
   // The batch that sf_read is filling.
   char *at = nullptr;
   char *end = nullptr;

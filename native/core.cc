@@ -158,11 +158,13 @@ void attach_packets(struct sf_agent *agent, int root) {
   auto &links = agent->skeleton->links;
   auto *hooks = agent->cgroup_hooks;
   if (root < 0 || !agent->packets) return;
-  bool leaving = attach_to_cgroup(programs.leaving, root, &hooks[3]);
+  // Without who ends them no conversation is begun.
+  bool udp = agent->options.udp && hooks[0] && attach_to_cgroup(programs.arriving, root, &hooks[4]);
+  bool leaving = (udp || !agent->options.udp) && attach_to_cgroup(programs.leaving, root, &hooks[3]);
+  if (udp && !leaving) destroy(hooks[4]);
+  if (udp && leaving) links.error_reported = bpf_program__attach(programs.error_reported);
+  agent->features.udp = udp && leaving;
   agent->features.translation = leaving;
-  if (!agent->options.udp || !leaving || !hooks[0]) return;
-  links.error_reported = bpf_program__attach(programs.error_reported);
-  agent->features.udp = attach_to_cgroup(programs.arriving, root, &hooks[4]);
 }
 
 int attach_uses(struct sf_agent *agent, struct sf_error *error, const Words &words) {
@@ -225,6 +227,8 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_map__set_max_entries(skeleton->maps.slots, slots);
   bpf_map__set_max_entries(skeleton->maps.overflow, options->max_connections);
   skeleton->rodata->slot_mask = slots - 1;
+
+  forget_kernel_types();
 
   int code = load_undisturbed(skeleton);
   if (code) {

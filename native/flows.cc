@@ -22,7 +22,7 @@ int64_t boot_time() {
 
 int look(struct sf_agent *agent, enum sf_flow_task task, struct sf_flow_look *ask) {
   int64_t now = boot_time();
-  *ask = {.idle_since_ns = now - agent->options.flow_idle_ns, .task = task};
+  *ask = {.idle_since_ns = now - agent->options.flow_idle_ns, .task = task, .round = agent->round};
   if (static_cast<int64_t>(agent->options.flow_idle_ns) > now) ask->idle_since_ns = 0;
   DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = ask, .ctx_size_in = sizeof(*ask));
   if (bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.look_at_flows), &options)) return -errno;
@@ -44,7 +44,8 @@ bool is_time(struct sf_agent *agent) {
 int report_flows(struct sf_agent *agent) {
   if (!agent->features.udp) return 0;
   struct sf_flow_look ask;
-  return look(agent, agent->options.idle_updates ? SF_FLOWS_REPORT_ALL : SF_FLOWS_REPORT, &ask);
+  int code = look(agent, agent->options.idle_updates ? SF_FLOWS_REPORT_ALL : SF_FLOWS_REPORT, &ask);
+  return code ? code : static_cast<int>(ask.waiting);
 }
 
 extern "C" int sf_collect(struct sf_agent *agent) {

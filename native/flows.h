@@ -4,7 +4,7 @@
 
 struct sf_agent;
 
-// Update records of the UDP conversations that moved. 0, or a negative errno.
+// Update records of the UDP conversations that moved, once a round. 1: read the ring, then call again; 0, or a negative errno.
 int report_flows(struct sf_agent *agent);
 
 #endif

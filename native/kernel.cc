@@ -8,26 +8,39 @@
 
 #include "sockflow.h"
 
+namespace {
+
+struct btf *types = nullptr;
+
+// Reading them takes some 30 ms and 7 MB, so it is done once for all questions of the start.
+struct btf *kernel_types() {
+  if (!types) types = btf__load_vmlinux_btf();
+  return types;
+}
+
+}  // namespace
+
+void forget_kernel_types() {
+  btf__free(types);
+  types = nullptr;
+}
+
 int tracepoint_arguments(const char *name) {
-  struct btf *kernel = btf__load_vmlinux_btf();
+  struct btf *kernel = kernel_types();
   if (!kernel) return 0;
   auto type = [&](uint32_t id) { return btf__type_by_id(kernel, id); };
   int id = btf__find_by_name_kind(kernel, (std::string("btf_trace_") + name).c_str(), BTF_KIND_TYPEDEF);
-  int result = id > 0 ? btf_vlen(type(type(type(id)->type)->type)) : 0;
-  btf__free(kernel);
-  return result;
+  return id > 0 ? btf_vlen(type(type(type(id)->type)->type)) : 0;
 }
 
 bool has_function(const char *name) {
-  struct btf *kernel = btf__load_vmlinux_btf();
-  bool result = kernel && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
-  btf__free(kernel);
-  return result;
+  struct btf *kernel = kernel_types();
+  return kernel && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
 }
 
 extern "C" int sf_enumeration(const char *enumeration, void (*name)(void *context, uint32_t number, const char *text),
                               void *context) {
-  struct btf *kernel = btf__load_vmlinux_btf();
+  struct btf *kernel = kernel_types();
   if (!kernel) return -errno;
   int id = btf__find_by_name_kind(kernel, enumeration, BTF_KIND_ENUM);
   const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, id) : nullptr;
@@ -37,6 +50,5 @@ extern "C" int sf_enumeration(const char *enumeration, void (*name)(void *contex
     if (value->val < 0 || value->val > 0xffff) continue;
     name(context, value->val, btf__name_by_offset(kernel, value->name_off));
   }
-  btf__free(kernel);
   return 0;
 }

@@ -9,4 +9,7 @@ int tracepoint_arguments(const char *name);
 
 bool has_function(const char *name);
 
+// What was read to answer these.
+void forget_kernel_types();
+
 #endif

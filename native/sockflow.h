@@ -5,8 +5,8 @@
  *   sf_open → sf_attach → sf_find_existing, sf_read, sf_collect … sf_snapshot … sf_counts → sf_detach
  *   → sf_read, sf_end_flows … (the rest) → sf_close
  *
- * Not thread-safe: one thread at a time, except sf_counts and sf_find_existing, which another thread may call at any time
- * between sf_attach and sf_detach.
+ * Not thread-safe: one thread at a time, except sf_counts, sf_live, sf_live_flows and sf_find_existing, which another thread
+ * may call at any time between sf_attach and sf_close.
  * Functions return 0 or a negative errno; the text is in struct sf_error.
  */
 #ifndef SOCKFLOW_H

@@ -30,10 +30,12 @@ int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
 
 extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot) return -ENOTSUP;
-  if (*at == 0) report_flows(agent);
-  if (!agent->options.tcp) return 0;
-  if (*at == 0) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
-  return look(agent, at, agent->round, nullptr);
+  if (!agent->reporting) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
+  agent->reporting = true;
+  int code = *at == 0 ? report_flows(agent) : 0;
+  if (!code && agent->options.tcp) code = look(agent, at, agent->round, nullptr);
+  agent->reporting = code > 0;
+  return code;
 }
 
 extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {

@@ -37,7 +37,17 @@ export function startCapture(
   const ended = Promise.withResolvers<void>();
   try {
     const native = new addon.Capture(options);
-    const features = native.start(onBatch, ended.resolve);
+    let isScheduled = false;
+    const endTurn = (): void => {
+      isScheduled = false;
+      native.turnEnded();
+    };
+    const take = (buffer: ArrayBuffer, length: number): void => {
+      if (!isScheduled) setImmediate(endTurn);
+      isScheduled = true;
+      onBatch(buffer, length);
+    };
+    const features = native.start(take, ended.resolve);
     return {
       features,
       counts: () => kernelCounts(native),

@@ -18,8 +18,9 @@ export interface Reasons {
   readonly drop: readonly string[];
 }
 
-const roles = byValue<Role>(sfRole);
-const attributions = byValue<Attribution>(sfAttribution);
+/** By their numbers in a record. */
+export const roles = byValue<Role>(sfRole);
+export const attributions = byValue<Attribution>(sfAttribution);
 const events = {
   [sfEvent.open]: 'open',
   [sfEvent.update]: 'update',

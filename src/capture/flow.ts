@@ -1,16 +1,8 @@
 /** Decodes one record of a UDP conversation (struct sf_flow) at the place where it lies in its batch. */
-import type { Attribution, ConnectionRecord, Process, Role } from '../model.ts';
+import type { ConnectionRecord, Process } from '../model.ts';
 import { ipv4Text, ipv6Text } from './address.ts';
-import type { Views } from './connection.ts';
-import { sfFlow as at, sfAttribution, sfEvent, sfFlowFlag, sfReason, sfRole } from './wire.gen.ts';
-
-const roles: Readonly<Record<number, Role>> = { [sfRole.client]: 'client', [sfRole.server]: 'server' };
-
-const attributions: Readonly<Record<number, Attribution>> = {
-  [sfAttribution.use]: 'use',
-  [sfAttribution.release]: 'release',
-  [sfAttribution.snapshot]: 'snapshot',
-};
+import { attributions, roles, type Views } from './connection.ts';
+import { sfFlow as at, sfEvent, sfFlowFlag, sfReason } from './wire.gen.ts';
 
 const reasons = {
   [sfReason.closed]: 'closed',

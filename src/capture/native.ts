@@ -77,6 +77,8 @@ export interface NativeCapture {
   requestSnapshot(): void;
   /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live, behind it UDP conversations. Also after the end. */
   counts(): Float64Array;
+  /** The event loop has had a turn since the batches that came: the next ones may. */
+  turnEnded(): void;
   /** Detaches, delivers what is in the ring, then calls onEnd. Idempotent. */
   stop(): void;
 }

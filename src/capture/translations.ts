@@ -17,8 +17,15 @@ export interface Translations {
   apply(record: ConnectionRecord): void;
 }
 
+interface Peer {
+  readonly address: string;
+  readonly port: number;
+  /** The socket may dial something else from now on; only a reset may still be told of what it was. */
+  hasEnded: boolean;
+}
+
 export function createTranslations(): Translations {
-  const peers = new LRUCache<bigint, { readonly address: string; readonly port: number }>({ max: limit });
+  const peers = new LRUCache<bigint, Peer>({ max: limit });
   return {
     learn(record) {
       const address = record.byteOffset + at.address;
@@ -26,16 +33,17 @@ export function createTranslations(): Translations {
         record.getUint8(at.family) === 6
           ? ipv6Text(new Uint8Array(record.buffer, address, 16))
           : ipv4Text(record.getUint32(at.address, true));
-      peers.set(record.getBigUint64(at.cookie, true), { address: text, port: record.getUint16(at.port, true) });
+      const port = record.getUint16(at.port, true);
+      peers.set(record.getBigUint64(at.cookie, true), { address: text, port, hasEnded: false });
     },
     apply(record) {
       if (peers.size === 0 || record.role !== 'client') return;
       const peer = peers.get(record.cookie);
-      if (!peer) return;
+      if (!peer || (peer.hasEnded && record.event !== 'reset')) return;
       record.natOriginal = { address: record.peerAddress, port: record.peerPort };
       record.peerAddress = peer.address;
       record.peerPort = peer.port;
-      if (record.end) peers.delete(record.cookie);
+      peer.hasEnded ||= record.end !== undefined;
     },
   };
 }
