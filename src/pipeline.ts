@@ -36,6 +36,9 @@ export interface Callbacks {
   onOutputLost(reason: string): void;
 }
 
+/** Records that the outputs get at a time; more than one batch from the kernel side has. */
+const PORTION = 2_048;
+
 /** Throws StartError when the host does not let it. */
 export async function startPipeline(
   options: Options,
@@ -54,8 +57,12 @@ export async function startPipeline(
     kernelCounts: () => capture.counts(),
     onOutputLost: callbacks.onOutputLost,
   });
+  // What has waited may come all at once, and an output that is bounded judges what it is given as a whole.
   const exportAll = (records: readonly ConnectionRecord[]): void => {
-    for (const exporter of exporters) exporter.export(records);
+    for (let at = 0; at < records.length; at += PORTION) {
+      const portion = records.length <= PORTION ? records : records.slice(at, at + PORTION);
+      for (const exporter of exporters) exporter.export(portion);
+    }
   };
   const kubernetes = options.docker ? createKubernetes(kubernetesOptions(options, ledger, log)) : undefined;
   const containers = createContainers({ options, ledger, log, kubernetes, emit: exportAll });
@@ -64,7 +71,7 @@ export async function startPipeline(
     onProcess: createEnrichment([createUserEnricher(lookupName, options.hostRoot), containers.enricher], ledger),
     describe: (pid, serial) => describeFromProc(pid, serial, procOf(options.hostRoot)),
     onDns: (packet) => names.learn(packet),
-    reasons: readReasons(),
+    reasons: selection.wantsReset || selection.wantsDrop ? readReasons() : { reset: [], drop: [] },
   });
   const names = createNames({ ledger, proc: procOf(options.hostRoot), findProcess: decoder.findProcess });
   const enrichPlace = createPlaces({
@@ -83,7 +90,7 @@ export async function startPipeline(
     }
     exportAll(containers.pass(records));
   };
-  const join = createJoin({ wait: 0, emit: forward });
+  const join = createJoin({ emit: forward });
 
   const exportLookups = (): void => {
     const lookups = names.takeLookups(BigInt(Date.now()) * 1_000_000n);
@@ -96,7 +103,7 @@ export async function startPipeline(
       correlateOutcome(record);
       if (options.dns) names.name(record);
     }
-    exportLookups();
+    if (options.dns) exportLookups();
     join.add(records);
   };
 

@@ -1,14 +1,16 @@
 /**
  * Both ends of a connection of this host, joined by its id, which is the same at both, whatever translates addresses in
- * between. The end that is told first does not know the other one yet: where the peer's address is one of this host it waits
- * a bounded time. What is not joined by then goes without.
+ * between. The end that is told first does not know the other one yet: where the peer's address is one of this host it
+ * waits a bounded time. What is not joined by then goes without.
+ *
+ * The wait is measured by the times of the records, so that a backlog parts nobody; a timer ends it only in silence.
  */
 import { networkInterfaces } from 'node:os';
 import { LRUCache } from 'lru-cache';
-import type { ConnectionRecord, Process, Role } from '../model.ts';
+import type { ConnectionRecord, EventName, Process, Role } from '../model.ts';
 
 export interface JoinOptions {
-  /** Longest wait, milliseconds; 0: nothing waits. */
+  /** Longest wait, milliseconds. */
   readonly wait?: number;
   /** Records that may wait at a time; those that wait longest leave when there are more. */
   readonly mostWaiting?: number;
@@ -24,8 +26,11 @@ export interface Join {
 
 /** Connections remembered. The other end of those that are forgotten is not known, nothing else. */
 const LIMIT = 65_536;
+/** Connections that are over: a reset may be told of behind the end. */
+const RECENT = 4_096;
 /** Addresses that are remembered: of this host, of all network namespaces, and translated ones that lead here. */
 const MOST_ADDRESSES = 65_536;
+const MILLISECOND = 1_000_000n;
 
 interface End {
   readonly cookie: bigint;
@@ -33,41 +38,42 @@ interface End {
   readonly peerAddress: string;
   process: Process | undefined;
   hasEnded: boolean;
+  /** In vain: what comes later does not wait again. */
+  hasWaited: boolean;
 }
 
 interface Waiting {
+  readonly end: End;
   readonly records: ConnectionRecord[];
-  readonly until: number;
+  /** UNIX time in nanoseconds. */
+  readonly until: bigint;
 }
 
-export function createJoin({ wait = 100, mostWaiting = 65_536, emit }: JoinOptions): Join {
+export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptions): Join {
   const connections = new LRUCache<string, End[]>({ max: LIMIT });
+  const recent = new LRUCache<string, End[]>({ max: RECENT });
   const addresses = new Set(ownAddresses());
-  // In the order of their ends, since all wait equally long.
+  // By connection, in the order in which they came, which is that of their deadlines.
   const waiting = new Map<string, Waiting>();
+  const longest = BigInt(wait) * MILLISECOND;
   let held = 0;
+  let newest = 0n;
   let timer: NodeJS.Timeout | undefined;
-
-  const isOfThisHost = (address: string): boolean => address.startsWith('127.') || addresses.has(address);
 
   const remember = (address: string): void => {
     if (addresses.size < MOST_ADDRESSES) addresses.add(address);
   };
 
-  /** Who the other end is, as far as it is known; remembers this one. */
-  const meet = (record: ConnectionRecord): End | undefined => {
-    const ends = connections.get(record.id);
-    if (!ends) {
-      connections.set(record.id, [endOf(record)]);
-      return undefined;
-    }
-    const own = ends.find(({ cookie }) => cookie === record.cookie);
-    if (own) {
-      own.process = record.process;
-      own.hasEnded ||= record.end !== undefined;
-    } else addEnd(ends, endOf(record));
-    if (ends.length === 2 && ends.every(({ hasEnded }) => hasEnded)) connections.delete(record.id);
-    return ends.find((end) => end.cookie !== record.cookie && arePartners(end, record));
+  /** This end, and the other one as far as it is known. */
+  const meet = (record: ConnectionRecord): [own: End, other: End | undefined] => {
+    const ends = connections.get(record.id) ?? recent.get(record.id) ?? [];
+    const own = ends.find(({ cookie }) => cookie === record.cookie) ?? addEnd(ends, record);
+    own.process = record.process ?? own.process;
+    own.hasEnded ||= record.end !== undefined;
+    const isOver = ends.length === 2 && ends.every(({ hasEnded }) => hasEnded);
+    if (isOver) connections.delete(record.id);
+    (isOver ? recent : connections).set(record.id, ends);
+    return [own, ends.find((end) => end !== own && arePartners(end, own))];
   };
 
   const leave = (id: string, other: Process | undefined, to: ConnectionRecord[]): void => {
@@ -75,98 +81,99 @@ export function createJoin({ wait = 100, mostWaiting = 65_536, emit }: JoinOptio
     if (!entry) return;
     waiting.delete(id);
     held -= entry.records.length;
+    entry.end.hasWaited = true;
     for (const record of entry.records) {
       if (other) record.peerProcess = other;
       to.push(record);
     }
   };
 
-  const keep = (record: ConnectionRecord): void => {
-    let entry = waiting.get(record.id);
-    if (!entry) {
-      entry = { records: [], until: performance.now() + wait };
-      waiting.set(record.id, entry);
+  const leaveDue = (now: bigint, to: ConnectionRecord[]): void => {
+    for (const [id, { until }] of waiting) {
+      if (until > now && held <= mostWaiting) return;
+      leave(id, undefined, to);
     }
-    entry.records.push(record);
-    held++;
-    timer ??= setTimeout(expire, wait);
   };
 
-  const expire = (): void => {
+  const keep = (record: ConnectionRecord, end: End): void => {
+    const entry = waiting.get(record.id) ?? { end, records: [], until: record.time + longest };
+    waiting.set(record.id, entry);
+    entry.records.push(record);
+    held++;
+  };
+
+  const flush = (): void => {
+    clearTimeout(timer);
     timer = undefined;
-    const now = performance.now();
-    const late: ConnectionRecord[] = [];
-    for (const [id, { until }] of waiting) {
-      if (until > now) {
-        timer = setTimeout(expire, until - now);
-        break;
-      }
-      leave(id, undefined, late);
-    }
-    if (late.length > 0) emit(late);
+    const all: ConnectionRecord[] = [];
+    for (const id of [...waiting.keys()]) leave(id, undefined, all);
+    if (all.length > 0) emit(all);
   };
 
   const addOne = (record: ConnectionRecord, out: ConnectionRecord[]): void => {
     if (record.localAddress !== '') remember(record.localAddress);
-    const isHere = isOfThisHost(record.peerAddress);
-    const neverWas = record.end?.established === false;
-    if (neverWas || !(isHere || PRIVATE.test(record.peerAddress))) {
+    if (record.time > newest) newest = record.time;
+    const isHere = record.peerAddress.startsWith('127.') || addresses.has(record.peerAddress);
+    if (!mayHavePartner(record) || !(isHere || PRIVATE.test(record.peerAddress))) {
       out.push(record);
       return;
     }
-    const other = meet(record);
+    const [own, other] = meet(record);
     if (other) {
       remember(record.peerAddress);
       remember(other.peerAddress); // translated: it leads here all the same
       leave(record.id, record.process, out);
       if (other.process) record.peerProcess = other.process;
       out.push(record);
-    } else if (wait > 0 && isHere) {
-      keep(record);
-      if (held > mostWaiting) leave(waiting.keys().next().value as string, undefined, out);
-    } else out.push(record);
+    } else if (isHere && !own.hasWaited && mayWait.has(record.event)) {
+      keep(record, own);
+    } else {
+      leave(record.id, undefined, out); // not to be overtaken
+      out.push(record);
+    }
   };
 
   return {
     add(records) {
       const out: ConnectionRecord[] = [];
       for (const record of records) addOne(record, out);
+      leaveDue(newest, out);
       if (out.length > 0) emit(out);
-    },
-    flush() {
       clearTimeout(timer);
-      timer = undefined;
-      const all: ConnectionRecord[] = [];
-      for (const id of [...waiting.keys()]) leave(id, undefined, all);
-      if (all.length > 0) emit(all);
+      timer = waiting.size > 0 ? setTimeout(flush, wait) : undefined;
     },
-  };
-}
-
-/** Ports of UDP come again, and its ids with them: who has ended makes room. Of a group one receiver is remembered. */
-function addEnd(ends: End[], fresh: End): void {
-  const old = ends.findIndex((end) => end.hasEnded && !arePartners(end, fresh));
-  if (old >= 0) ends[old] = fresh;
-  else if (ends.length < 2) ends.push(fresh);
-}
-
-function arePartners(one: { readonly role: Role }, other: { readonly role: Role }): boolean {
-  return one.role === 'unknown' || other.role === 'unknown' || one.role !== other.role;
-}
-
-function endOf(record: ConnectionRecord): End {
-  return {
-    cookie: record.cookie,
-    role: record.role,
-    peerAddress: record.peerAddress,
-    process: record.process,
-    hasEnded: record.end !== undefined,
+    flush,
   };
 }
 
 /**
+ * Ports of UDP come again, and its ids with them: when both have ended it is another conversation, and who has ended makes
+ * room for its like. Of a group one receiver is remembered.
+ */
+function addEnd(ends: End[], { cookie, role, peerAddress, process }: ConnectionRecord): End {
+  const fresh = { cookie, role, peerAddress, process, hasEnded: false, hasWaited: false };
+  if (ends.length === 2 && ends.every(({ hasEnded }) => hasEnded)) ends.length = 0;
+  const old = ends.findIndex((end) => end.hasEnded && !arePartners(end, fresh));
+  if (old >= 0) ends[old] = fresh;
+  else if (ends.length < 2) ends.push(fresh);
+  return fresh;
+}
+
+function arePartners(one: End, other: End): boolean {
+  return one.role === 'unknown' || other.role === 'unknown' || one.role !== other.role;
+}
+
+/** What tells of a moment is told at once. */
+const mayWait: ReadonlySet<EventName> = new Set(['open', 'update', 'close']);
+
+/** A reset of nobody is no connection's; one that was never established has one end. */
+function mayHavePartner({ cookie, end, peerAddress }: ConnectionRecord): boolean {
+  return cookie !== 0n && peerAddress !== '' && end?.established !== false;
+}
+
+/**
  * Private, shared and link-local addresses, and the groups of multicast: the other end may be here, behind a translation.
- * Public addresses are other hosts', unless they are this one's; what never was a connection has no other end.
+ * Public addresses are other hosts', unless they are this one's.
  */
 const PRIVATE =
   /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|2[23]\d\.|::1$|f[cdef])/;

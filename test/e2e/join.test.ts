@@ -36,14 +36,7 @@ async function exchange(lab: Lab): Promise<void> {
 
 function check(t: ExecutionContext, agent: Agent, transport: string, pids: [number, number]): void {
   const records = ends(agent.records()).filter((record) => attribute(record, 'network.transport') === transport);
-  // The end that is told first does not know the other one yet.
-  t.is(records.length, 2);
-  const [last] = records.slice(-1).map(otherEnd);
-  t.deepEqual(
-    last,
-    wanted(...pids).find(([role]) => role === last?.[0]),
-    transport,
-  );
+  t.deepEqual(records.map(otherEnd).sort(), wanted(...pids), transport);
 }
 
 test.serial('each end says who is at the other one, TCP and UDP', async (t) => {
@@ -64,6 +57,7 @@ test.serial('also in two network namespaces with a router between that translate
         await joinByRouter(near, router, far);
         await withAgent(['--format', 'json', '--events', 'close'], async (agent) => {
           const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
+          // The first one teaches the agent that the translated addresses lead here.
           for (let time = 1; time <= 2; time++) {
             const fd = await near.client.connect('10.9.9.9', 80);
             const accepted = await far.server.do('accept', listener.fd);
@@ -75,11 +69,7 @@ test.serial('also in two network namespaces with a router between that translate
           }
           await agent.stop();
           const last = ends(agent.records()).slice(-2);
-          const [told] = last.slice(-1).map(otherEnd);
-          t.deepEqual(
-            told,
-            wanted(near.client.pid, far.server.pid).find(([role]) => role === told?.[0]),
-          );
+          t.deepEqual(last.map(otherEnd).sort(), wanted(near.client.pid, far.server.pid));
         });
       }),
     ),

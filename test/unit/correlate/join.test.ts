@@ -113,3 +113,36 @@ test('more than may wait: those that wait longest leave', (t) => {
   add([client(1), client(2), client(3)]);
   t.deepEqual(names(), ['close client -']);
 });
+
+test('a reset that is told of behind the end of both is joined, too', (t) => {
+  const { add, names } = joined();
+  add([client(1), server(1)]);
+  add([client(1, { event: 'reset', end: undefined })]);
+  t.deepEqual(names().slice(2), ['reset client nginx']);
+});
+
+test('a moment is told at once, and overtakes nothing of its connection', (t) => {
+  const { add, names } = joined();
+  add([client(1, { event: 'open', end: undefined })]);
+  add([client(1, { event: 'reset', end: undefined }), client(2, { event: 'retransmit', end: undefined })]);
+  t.deepEqual(names(), ['open client -', 'reset client -', 'retransmit client -']);
+});
+
+test('the wait goes by the times of the records, and who has waited in vain does not wait again', (t) => {
+  const { add, names } = joined({ wait: 100 });
+  const at = (milliseconds: number) => makeRecord(0).time + BigInt(milliseconds) * 1_000_000n;
+  const update = { event: 'update', end: undefined } as const;
+  add([client(1, { ...update, time: at(0) })]);
+  add([client(2, { ...update, time: at(99) })]);
+  t.deepEqual(names(), []);
+  add([client(3, { ...update, time: at(101) })]);
+  t.deepEqual(names(), ['update client -']);
+  add([client(1, { ...update, time: at(102) })]);
+  t.is(names().length, 2);
+});
+
+test('resets of nobody have no other end', (t) => {
+  const { add, names } = joined();
+  add([client(1, { event: 'reset', end: undefined, cookie: 0n, role: 'unknown' })]);
+  t.deepEqual(names(), ['reset unknown -']);
+});
