@@ -1,7 +1,7 @@
 /** scripts/setup refuses what it cannot mend, in one sentence that says what to do. */
 
 import { spawnSync } from 'node:child_process';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -49,6 +49,29 @@ test('packages that are missing where there is no apt-get are named', (t) => {
   refuses(t, result, /missing: clang \(names as in Debian\)\. There is no apt-get here: install them/);
 });
 
+/** What the host says of starting services; in mounts of the test's own. */
+const hostPolicy = '#!/bin/sh\nexit 0\n';
+
+for (const [title, installs] of [
+  ['', true],
+  [', also when they cannot be installed', false],
+] as const)
+  test(`packages of the integration tests do not start their services${title}; the host's policy is back afterwards`, (t) => {
+    const said = join(temporaryDirectory(t), 'said');
+    const bin = stubs(t, {
+      'apt-get': `case "$*" in *install*) /usr/sbin/policy-rc.d docker start; echo "installing: $?" >>${said}; ${installs};; esac`,
+      // The first that comes after the packages: ends the set-up there.
+      sha256sum: `/usr/sbin/policy-rc.d docker start; echo "afterwards: $?" >>${said}; exit 9`,
+    });
+    const hide = `mount -t tmpfs none /usr/sbin && printf '${hostPolicy.replaceAll('\n', '\\n')}' >/usr/sbin/policy-rc.d &&
+      chmod 755 /usr/sbin/policy-rc.d; PATH=${bin}:$PATH "$0" --integration; echo "status: $?" >>${said}
+      cat /usr/sbin/policy-rc.d; ls /usr/sbin`;
+    const { stdout } = run(['unshare', '--mount', 'sh', '-c', hide, setup]);
+    t.is(stdout, `${hostPolicy}policy-rc.d\n`);
+    const wanted = installs ? 'installing: 101\nafterwards: 0\nstatus: 9\n' : 'installing: 101\nstatus: 1\n';
+    t.is(readFileSync(said, 'utf8'), wanted);
+  });
+
 test('an argument that it does not know is refused', (t) => {
   refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing, --test or --integration/);
 });
@@ -65,11 +88,16 @@ function run([command, ...args]: string[], env: Record<string, string> = {}): Ou
 
 /** With some commands replaced by shell scripts. */
 function runWith(t: ExecutionContext, scripts: Record<string, string>, ...args: string[]): Outcome {
+  return run([setup, ...args], { PATH: `${stubs(t, scripts)}${delimiter}${process.env.PATH}` });
+}
+
+/** A directory with these shell scripts. */
+function stubs(t: ExecutionContext, scripts: Record<string, string>): string {
   const bin = temporaryDirectory(t);
   for (const [name, script] of Object.entries(scripts)) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
-  return run([setup, ...args], { PATH: `${bin}${delimiter}${process.env.PATH}` });
+  return bin;
 }
 
 /** A directory with these commands of the host, to be the whole PATH. */
