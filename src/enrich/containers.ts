@@ -38,7 +38,12 @@ export function createContainers({ options, ledger, log, kubernetes, emit }: Con
     ledger,
     onSettled: (container) => onSettled(container),
   });
-  const naming = kubernetes && createPodNaming(kubernetes, (container) => onSettled(container));
+  const naming =
+    kubernetes &&
+    createPodNaming(kubernetes, {
+      onSettled: (container) => onSettled(container),
+      onSkipped: () => ledger.fault('enrich', 'kubernetes_skipped'),
+    });
   const isAwaited = (container: Container) => lookup.isAwaited(container) || (naming?.isAwaited(container) ?? false);
   // Who waits for both waits for the later one.
   const onSettled = (container: Container) => {
@@ -65,6 +70,7 @@ export function createContainers({ options, ledger, log, kubernetes, emit }: Con
     pass: hold.pass,
     close() {
       lookup.close();
+      naming?.close();
       hold.releaseAll();
     },
   };

@@ -13,16 +13,17 @@ export interface ApiSourceOptions {
   readonly nodeName: string;
   readonly kept: Kept;
   readonly teller: FaultTeller;
-  readonly signal: AbortSignal;
 }
 
-/** Closes with `signal`; the API stays the caller's. */
-export function createApiSource(api: Api, { nodeName, kept, teller, signal }: ApiSourceOptions): PodSource {
+/** Ends with the teller's signal; the API stays the caller's. */
+export function createApiSource(api: Api, { nodeName, kept, teller }: ApiSourceOptions): PodSource {
+  const { signal } = teller;
   const pods = createPods();
   const owners = createOwners(api, {
     onFault: (error) => tellFault(teller, 'owners of pods', faultOf(error), error.message),
+    onSkipped: () => tellFault(teller, 'owners of pods', 'skipped', 'too many at a time'),
   });
-  const news = createNews();
+  const news = createNews(signal);
   const learn = (some: readonly Pod[]) => {
     // Asked before anybody is told, so that who is told knows that more is to come.
     for (const pod of some) void owners.learn(pod).then(news.tell);
@@ -60,10 +61,10 @@ export function createApiSource(api: Api, { nodeName, kept, teller, signal }: Ap
 }
 
 /** Everybody's pods and services by address. Of ten thousand pods each label would count, so none is kept. */
-export function followPeers(api: Api, teller: FaultTeller, signal: AbortSignal): Peers {
+export function followPeers(api: Api, teller: FaultTeller): Peers {
   const peers = createPeers();
   const options = (what: string) => ({
-    signal,
+    signal: teller.signal,
     onFault: (fault: ReturnType<typeof faultOf>, message: string) => tellFault(teller, what, fault, message),
   });
   const kept = { labels: new Set(['pod-template-hash']), annotations: new Set<string>() };
@@ -75,7 +76,7 @@ export function followPeers(api: Api, teller: FaultTeller, signal: AbortSignal):
 }
 
 /** Lets those wait who may have what they want after the next change. */
-function createNews() {
+function createNews(signal: AbortSignal) {
   let next = Promise.withResolvers<void>();
   return {
     tell() {
@@ -83,9 +84,10 @@ function createNews() {
       next = Promise.withResolvers();
     },
     async wait(longest: number): Promise<void> {
-      const end = new AbortController();
-      await Promise.race([next.promise, sleep(longest, undefined, { signal: end.signal }).catch(() => undefined)]);
-      end.abort();
+      const over = new AbortController();
+      const end = AbortSignal.any([signal, over.signal]);
+      await Promise.race([next.promise, sleep(longest, undefined, { signal: end }).catch(() => undefined)]);
+      over.abort();
     },
   };
 }

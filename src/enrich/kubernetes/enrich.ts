@@ -8,6 +8,15 @@ export interface PodNaming {
   learn(container: Container, pod: Pod): void;
   /** An answer may come soon. */
   isAwaited(container: Container): boolean;
+  /** Completes nothing any more, and nobody waits. Idempotent. */
+  close(): void;
+}
+
+export interface PodNamingOptions {
+  /** The pod is known, or will not be soon. */
+  onSettled(container: Container): void;
+  /** So many are asked for already that this one goes without. */
+  onSkipped(): void;
 }
 
 /** Containers that are asked for at a time; more go without. */
@@ -15,10 +24,10 @@ const MOST = 512;
 /** Milliseconds after which nothing more is expected: the id of a container comes seconds after its first process. */
 const PATIENCE = 10_000;
 
-/** `onSettled`: the pod is known, or will not be soon. */
-export function createPodNaming(source: PodSource, onSettled: (container: Container) => void): PodNaming {
+export function createPodNaming(source: PodSource, { onSettled, onSkipped }: PodNamingOptions): PodNaming {
   const awaited = new Set<Container>();
   let asked = 0;
+  let isClosed = false;
 
   const settle = (container: Container) => {
     if (awaited.delete(container)) onSettled(container);
@@ -29,6 +38,7 @@ export function createPodNaming(source: PodSource, onSettled: (container: Contai
     let isWorthIt = true;
     while (isWorthIt && !isComplete(names) && Date.now() < until) {
       isWorthIt = await source.ask(until - Date.now());
+      if (isClosed) return;
       names = source.find(pod.uid, container.id);
       apply(container, pod, names);
       // What follows is the container's name alone, which its runtime has as well.
@@ -38,14 +48,20 @@ export function createPodNaming(source: PodSource, onSettled: (container: Contai
   };
   return {
     learn(container, pod) {
+      if (isClosed) return;
       const names = source.find(pod.uid, container.id);
       apply(container, pod, names);
-      if (isComplete(names) || asked >= MOST) return;
+      if (isComplete(names)) return;
+      if (asked >= MOST) return onSkipped();
       if (!names || names.isPending || source.isAnswered) awaited.add(container);
       asked++;
       void ask(container, pod).finally(() => asked--);
     },
     isAwaited: (container) => awaited.has(container),
+    close() {
+      isClosed = true;
+      awaited.clear();
+    },
   };
 }
 

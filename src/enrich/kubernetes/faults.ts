@@ -3,7 +3,7 @@ import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
 import { type ApiError, NO_ANSWER, UNREADABLE } from './http.ts';
 
-export type Fault = 'unauthorized' | 'forbidden' | 'expired' | 'unreachable' | 'malformed' | 'failed';
+export type Fault = 'unauthorized' | 'forbidden' | 'expired' | 'unreachable' | 'malformed' | 'failed' | 'skipped';
 
 const faults: Readonly<Record<number, Fault>> = {
   401: 'unauthorized',
@@ -24,6 +24,8 @@ export interface FaultTeller {
   readonly server: string;
   /** Nobody expects an answer from there: what fails is said to those who debug only. */
   readonly isOptional?: boolean;
+  /** What breaks because we end is no fault. */
+  readonly signal: AbortSignal;
 }
 
 const remedies: Readonly<Record<Fault, string>> = {
@@ -33,11 +35,13 @@ const remedies: Readonly<Record<Fault, string>> = {
   unreachable: 'it is asked again',
   malformed: 'is that the API of Kubernetes?',
   failed: 'it is asked again',
+  skipped: 'some names are missing',
 };
 
 /** `what` was asked for: "pods of this node". */
 export function tellFault(teller: FaultTeller, what: string, fault: Fault, message: string): void {
-  const { ledger, log, server, isOptional } = teller;
+  const { ledger, log, server, isOptional, signal } = teller;
+  if (signal.aborted) return;
   ledger.fault('enrich', `kubernetes_${fault}`);
   // That the history was cut off is everyday life of a watch.
   const level = fault === 'expired' || isOptional ? 'debug' : 'warn';

@@ -104,9 +104,9 @@ function fromApi(access: Access, options: KubernetesOptions): Kubernetes {
   const { nodeName, ledger, log } = options;
   const api = createApi(access, { deadline: DEADLINE });
   const end = new AbortController();
-  const teller = { ledger, log, server: access.server };
-  const source = createApiSource(api, { nodeName, kept: keptBy(options), teller, signal: end.signal });
-  const peers = options.peers ? followPeers(api, teller, end.signal) : undefined;
+  const teller = { ledger, log, server: access.server, signal: end.signal };
+  const source = createApiSource(api, { nodeName, kept: keptBy(options), teller });
+  const peers = options.peers ? followPeers(api, teller) : undefined;
   return {
     ...source,
     findPeer: (address) => peers?.find(address),
@@ -121,9 +121,11 @@ function fromKubelet(options: KubernetesOptions): Kubernetes {
   const { ledger, log, kubeletEndpoint: server } = options;
   const api = createApi(kubeletAccess(options), { deadline: DEADLINE });
   const pods = createPods();
-  const teller = { ledger, log, server, isOptional: options.source === 'auto' };
+  const end = new AbortController();
+  const teller = { ledger, log, server, isOptional: options.source === 'auto', signal: end.signal };
   const kubelet = createKubelet(api, pods, {
     kept: keptBy(options),
+    signal: end.signal,
     onFault: (error) => tellFault(teller, 'pods of this node', faultOf(error), error.message),
   });
   const find: PodSource['find'] = (uid, containerId) => namesOf(pods.find(uid, containerId), containerId);
@@ -133,7 +135,10 @@ function fromKubelet(options: KubernetesOptions): Kubernetes {
     isAnswered: true,
     ask: () => kubelet.refresh(),
     findPeer: () => undefined,
-    close: () => api.close(),
+    close() {
+      end.abort();
+      api.close();
+    },
   };
 }
 

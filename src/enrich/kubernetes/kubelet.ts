@@ -12,6 +12,8 @@ export interface Kubelet {
 
 export interface KubeletOptions {
   readonly kept: Kept;
+  readonly signal: AbortSignal;
+  /** Not because `signal` ended it. */
   onFault(error: ApiError): void;
   readonly now?: () => number;
 }
@@ -20,14 +22,18 @@ export interface KubeletOptions {
 const PAUSE = 500;
 const LONGEST_PAUSE = 60_000;
 
-export function createKubelet(api: Api, pods: Pods, { kept, onFault, now = Date.now }: KubeletOptions): Kubelet {
+export function createKubelet(
+  api: Api,
+  pods: Pods,
+  { kept, signal, onFault, now = Date.now }: KubeletOptions,
+): Kubelet {
   let lastRead = 0;
   let failures = 0;
   let reading: Promise<boolean> | undefined;
 
   const read = async (): Promise<boolean> => {
     try {
-      await sleep(Math.max(0, lastRead + PAUSE - now()), undefined, { ref: false });
+      await sleep(Math.max(0, lastRead + PAUSE - now()), undefined, { ref: false, signal });
       const { items } = fieldsOf(await api.get('/pods'));
       if (!Array.isArray(items)) throw new ApiError(UNREADABLE, 'an answer of another kind than a list of pods');
       const parsed = items.map((item) => parsePod(item, kept)).filter((pod) => pod !== undefined);
@@ -36,6 +42,7 @@ export function createKubelet(api: Api, pods: Pods, { kept, onFault, now = Date.
       failures = 0;
       return true;
     } catch (error) {
+      if (signal.aborted) return false;
       failures++;
       onFault(error instanceof ApiError ? error : new ApiError(UNREADABLE, String(error)));
       return false;
@@ -47,7 +54,7 @@ export function createKubelet(api: Api, pods: Pods, { kept, onFault, now = Date.
   const isPaused = () => failures > 0 && now() < lastRead + Math.min(LONGEST_PAUSE, PAUSE * 2 ** failures);
   return {
     async refresh() {
-      if (!reading && isPaused()) return false;
+      if (signal.aborted || (!reading && isPaused())) return false;
       reading ??= read();
       return reading;
     },

@@ -1,4 +1,4 @@
-/** Who owns the ReplicaSets and Jobs that own pods: asked of the API server, each once. */
+/** Who owns the ReplicaSets and Jobs that own pods: asked of the API server, each once, a few at a time. */
 import { type Api, ApiError } from './http.ts';
 import { fieldsOf } from './json.ts';
 import type { OwnerNames } from './names.ts';
@@ -11,6 +11,8 @@ export interface Owners extends OwnerNames {
 
 export interface OwnersOptions {
   onFault(error: ApiError): void;
+  /** So many wait already that this one is not asked for. */
+  onSkipped(): void;
   readonly now?: () => number;
 }
 
@@ -18,17 +20,35 @@ const paths = { ReplicaSet: '/apis/apps/v1/namespaces/*/replicasets/', Job: '/ap
 type Kind = keyof typeof paths;
 
 const MOST = 4_096;
+const MOST_WAITING = 4_096;
 const MOST_AT_ONCE = 8;
 /** Milliseconds without questions after one that was refused or not answered. */
 const PAUSE = 60_000;
 
-export function createOwners(api: Api, { onFault, now = Date.now }: OwnersOptions): Owners {
+export function createOwners(api: Api, { onFault, onSkipped, now = Date.now }: OwnersOptions): Owners {
   const known = new Map<string, Owner | undefined>();
+  /** Those that wait for their turn, too. */
   const asking = new Map<string, Promise<void>>();
+  const waiting: (() => void)[] = [];
+  let asked = 0;
   const notBefore = { ReplicaSet: 0, Job: 0 };
 
+  const turn = async () => {
+    if (asked >= MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+    else asked++;
+  };
+  // Who waits takes the place over.
+  const done = () => {
+    const next = waiting.shift();
+    if (next) next();
+    else asked--;
+  };
+
   const ask = async (kind: Kind, namespace: string, name: string, key: string): Promise<void> => {
+    await turn();
     try {
+      // Those before may have met a server that refuses.
+      if (now() < notBefore[kind]) return;
       const object = await api.get(paths[kind].replace('*', encodeURIComponent(namespace)) + encodeURIComponent(name));
       if (known.size >= MOST) known.clear();
       known.set(key, parseOwner(fieldsOf(fieldsOf(object).metadata).ownerReferences));
@@ -39,6 +59,7 @@ export function createOwners(api: Api, { onFault, now = Date.now }: OwnersOption
       onFault(error);
     } finally {
       asking.delete(key);
+      done();
     }
   };
 
@@ -54,7 +75,7 @@ export function createOwners(api: Api, { onFault, now = Date.now }: OwnersOption
       if (known.has(key) || now() < notBefore[owner.kind]) return;
       const already = asking.get(key);
       if (already) return already;
-      if (asking.size >= MOST_AT_ONCE) return;
+      if (asking.size >= MOST_WAITING) return onSkipped();
       const question = ask(owner.kind, namespace, owner.name, key);
       asking.set(key, question);
       await question;

@@ -18,7 +18,11 @@ function start(isAnswered: boolean) {
     ask: () => new Promise((resolve) => asked.push(resolve)),
     close: () => undefined,
   };
-  const naming = createPodNaming(source, ({ id }) => settled.push(id));
+  const counts = { skipped: 0 };
+  const naming = createPodNaming(source, {
+    onSettled: ({ id }) => settled.push(id),
+    onSkipped: () => counts.skipped++,
+  });
   const put = (...fields: Parameters<typeof pod>) => {
     const parsed = parsePod(pod(...fields), wellKnown);
     if (parsed) pods.put(parsed);
@@ -27,7 +31,7 @@ function start(isAnswered: boolean) {
     asked.shift()?.(isWorthIt);
     await turn();
   };
-  return { naming, settled, asked, put, answer };
+  return { naming, settled, counts, asked, put, answer };
 }
 
 const web = (): [Container, Pod] => [{ id: 'c1', runtime: 'containerd' }, { uid: 'uid-of-web' }];
@@ -85,10 +89,24 @@ test('when asking is of no use, nobody waits any more', async (t) => {
   t.is(asked.length, 0);
 });
 
-test('of a flood of containers that nobody knows, 512 are asked for and the others go at once', (t) => {
-  const { naming, asked } = start(true);
+test('of a flood of containers that nobody knows, 512 are asked for and the others go at once, counted', (t) => {
+  const { naming, asked, counts } = start(true);
   const containers = Array.from({ length: 600 }, (_, index): Container => ({ id: `c${index}`, runtime: undefined }));
   for (const container of containers) naming.learn(container, { uid: `u-${container.id}` });
   t.is(asked.length, 512);
   t.is(containers.filter((container) => naming.isAwaited(container)).length, 512);
+  t.is(counts.skipped, 88);
+});
+
+test('after the end nobody waits or is asked for, and an answer that comes then changes nothing', async (t) => {
+  const { naming, settled, asked, put, answer } = start(false);
+  const [container, of] = web();
+  naming.learn(container, of);
+  naming.close();
+  t.false(naming.isAwaited(container));
+  put('web');
+  await answer();
+  t.is(of.kubernetes, undefined);
+  naming.learn({ id: 'c2', runtime: undefined }, { uid: 'u2' });
+  t.deepEqual([settled, asked], [[], []]);
 });

@@ -1,8 +1,12 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import type { Api } from '../../../../src/enrich/kubernetes/http.ts';
 import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../../../../src/enrich/kubernetes/index.ts';
 import type { PodNames } from '../../../../src/enrich/kubernetes/names.ts';
+import { createOwners } from '../../../../src/enrich/kubernetes/owners.ts';
+import { type Pod, parsePod, wellKnown } from '../../../../src/enrich/kubernetes/pod.ts';
 import { StartError } from '../../../../src/errors.ts';
 import { Ledger } from '../../../../src/ledger.ts';
 import { createLog } from '../../../../src/log.ts';
@@ -135,6 +139,77 @@ test('an owner that must not be asked for costs a warning and a count, and the s
   t.is(ledger.faults.get('enrich/kubernetes_forbidden'), 1);
   t.regex(said.join(''), /owners of pods from http.*forbidden: replicasets is forbidden; allow it/);
 });
+
+/** That many pods, each of a ReplicaSet of its own. */
+const crowd = (count: number) =>
+  Array.from({ length: count }, (_, index) => pod(`p${index}`, { owner: ['ReplicaSet', `r${index}`] }));
+
+test('of however many owners that come at once each is asked for', async (t) => {
+  const pods = crowd(40);
+  const server = await startKubeServer(t, (request, response) => {
+    const [, number] = /replicasets\/r(\d+)$/.exec(request.path) ?? [];
+    if (number !== undefined) return owned('Deployment', `d${number}`)();
+    return request.query.watch ? watch()(request, response) : list('10', pods);
+  });
+  const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
+  const names = await Promise.all(pods.map((_, index) => ask(kubernetes, `uid-of-p${index}`)));
+  t.deepEqual(
+    names.map((one) => one?.workload.deployment),
+    pods.map((_, index) => `d${index}`),
+  );
+});
+
+test('owners that wait when the server refuses are not asked for', async (t) => {
+  const pods = crowd(40);
+  const server = await startKubeServer(t, (request, response) => {
+    if (request.path.includes('replicasets')) return refuse(403, 'no')(request, response);
+    return request.query.watch ? watch()(request, response) : list('10', pods);
+  });
+  const { kubernetes, ledger } = start(t, { kubeconfig: configFor(t, server.url) });
+  for (const index of pods.keys()) await ask(kubernetes, `uid-of-p${index}`);
+  const asked = server.requests.filter(({ path }) => path.includes('replicasets')).length;
+  t.true(asked >= 1 && asked <= 8, `${asked}`);
+  t.is(ledger.faults.get('enrich/kubernetes_forbidden'), asked);
+});
+
+test('owners beyond those that may wait are counted', async (t) => {
+  let skipped = 0;
+  const asked: string[] = [];
+  const get = (path: string) => {
+    asked.push(path);
+    return new Promise<never>(() => {});
+  };
+  const api: Api = { get, stream: async () => undefined, close: () => undefined };
+  const owners = createOwners(api, { onFault: () => t.fail(), onSkipped: () => skipped++ });
+  const made = crowd(4_100).map((one) => parsePod(one, wellKnown) as Pod);
+  for (const one of made) void owners.learn(one);
+  await turn();
+  t.is(asked.length, 8);
+  t.is(skipped, 4);
+  t.is(made.filter(owners.isAsking).length, 4_096);
+});
+
+for (const source of ['api', 'kubelet'] as const)
+  test(`what breaks because it ends is no fault: ${source}`, async (t) => {
+    const broken = Promise.withResolvers<void>();
+    const server = await startKubeServer(t, (request, response) => {
+      if (request.query.watch) return watch()(request, response);
+      if (request.path.includes('/api/v1/pods')) return list('10', crowd(1));
+      response.on('close', broken.resolve);
+    });
+    const where = source === 'api' ? { kubeconfig: configFor(t, server.url) } : { kubeletEndpoint: server.url };
+    const { kubernetes, ledger, said } = start(t, { source, ...where });
+    const asked = kubernetes.ask(5_000);
+    // List, watch, owner; the kubelet has one question.
+    await server.until(source === 'api' ? 3 : 1);
+    const more = source === 'api' ? kubernetes.ask(600_000) : asked;
+    kubernetes.close();
+    t.false(await more, 'it is of no use to ask again');
+    await broken.promise;
+    await turn();
+    t.deepEqual([[...ledger.faults], said], [[], []]);
+    t.false(await kubernetes.ask(5_000));
+  });
 
 test('addresses of the cluster are watched only when that is asked for', async (t) => {
   const answers = byPath({
