@@ -64,7 +64,7 @@ export async function startPipeline(
       for (const exporter of exporters) exporter.export(portion);
     }
   };
-  const kubernetes = options.docker ? createKubernetes(kubernetesOptions(options, ledger, log)) : undefined;
+  const kubernetes = createKubernetes(kubernetesOptions(options, ledger, log));
   const containers = createContainers({ options, ledger, log, kubernetes, emit: exportAll });
   const decoder = createDecoder({
     ledger,

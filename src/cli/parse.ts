@@ -41,8 +41,29 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   checkSpool(settings.get('spool'), sent);
   const format = given.format ?? (sent.endpoint ? 'none' : 'text');
   const attribute = { ...readResourceAttributes(env), ...given.attribute };
-  return freeze({ ...given, attribute, format, logs: sent.logs, metrics: sent.metrics, traces: sent.traces });
+  const kubernetes = chooseKubernetes(given, settings);
+  const { logs, metrics, traces } = sent;
+  return freeze({ ...given, kubernetes, attribute, format, logs, metrics, traces });
 }
+
+/** Each of these says that Kubernetes is to be asked. */
+const ofKubernetes: readonly Key[] = [
+  'kubernetes',
+  'kubeconfig',
+  'kubeletEndpoint',
+  'kubeletCertificate',
+  'podLabels',
+  'podAnnotations',
+  'kubernetesPeers',
+];
+
+/** Who wants no names of containers gets none of pods, unless those are asked for. */
+function chooseKubernetes({ docker, kubernetes }: Given, settings: Settings): Options['kubernetes'] {
+  const isAskedFor = ofKubernetes.some((key) => settings.get(key) !== undefined);
+  return docker || isAskedFor ? kubernetes : 'none';
+}
+
+type Settings = ReadonlyMap<Key, Setting | undefined>;
 
 type Given = Omit<Options, 'format' | 'logs' | 'metrics' | 'traces'> & {
   readonly format: Options['format'] | undefined;

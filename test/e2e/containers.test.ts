@@ -4,11 +4,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { attribute, type JsonRecord, withAgent, within } from '../support/agent.ts';
+import { attribute, type JsonRecord, spawnAgent, withAgent, within } from '../support/agent.ts';
 import { makeCgroup } from '../support/cgroup.ts';
 import { DockerServer } from '../support/docker-server.ts';
 import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
-import { eventually, inTime } from '../support/processes.ts';
+import { eventually, inTime, result } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -146,6 +146,12 @@ test.serial('with --no-docker nobody is asked; what the cgroup says is there all
       t.deepEqual(docker.asked, []);
     });
   });
+});
+
+test.serial('Kubernetes that was asked for is not turned off by --no-docker', async (t) => {
+  const { code, stderr } = await result(spawnAgent(['--no-docker', '--kubernetes', 'api', '--duration', '1s']));
+  t.is(code, 1);
+  t.regex(stderr, /cannot start: --kubernetes api: there is no service account here/);
 });
 
 test.serial("with --host-root the host's sockets, users and machine id are those below it", async (t) => {

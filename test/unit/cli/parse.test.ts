@@ -107,6 +107,25 @@ test('spans are sent when they are asked for', (t) => {
   t.false(parse(endpoint, { ...otel, OTEL_SDK_DISABLED: 'true' }).traces);
 });
 
+test('without names of containers there are none of pods, unless those are asked for', (t) => {
+  t.is(parse('').kubernetes, 'auto');
+  t.is(parse('--no-docker').kubernetes, 'none');
+  t.is(parse('', { SOCKFLOW_DOCKER: 'false' }).kubernetes, 'none');
+  for (const kubernetes of ['auto', 'api', 'kubelet', 'none'] as const)
+    t.is(parse(`--no-docker --kubernetes ${kubernetes}`).kubernetes, kubernetes);
+  for (const asked of [
+    '--kubernetes-peers',
+    '--kubeconfig k',
+    '--pod-labels a',
+    '--pod-annotations a',
+    '--kubelet-endpoint http://k',
+    '--kubelet-certificate k',
+  ])
+    t.like(parse(`--no-docker ${asked}`), { kubernetes: 'auto', docker: false });
+  t.is(parse('--no-docker', { SOCKFLOW_KUBERNETES: 'api' }).kubernetes, 'api');
+  t.is(parse('--no-docker --node-name n').kubernetes, 'none');
+});
+
 test('every kind of option has a variable', (t) => {
   const options = parse('', {
     SOCKFLOW_CLOSE: '1',
