@@ -1,6 +1,6 @@
 /** What the environment says: SOCKFLOW_* for every option, and the OTEL_* variables that aren't the SDK's business. */
 import { UsageError } from '../errors.ts';
-import { readPairs, type Signal } from '../export/otlp/settings.ts';
+import { mayHaveSecret, readPairs, type Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
@@ -48,7 +48,8 @@ export function readEndpoint(env: Environment, signal: Signal): string | undefin
   if (!setting) return undefined;
   // The SDK would fall back to localhost without a word.
   if (!URL.parse(setting.text.includes('://') ? setting.text : `http://${setting.text}`)) {
-    throw new UsageError(`${setting.source} expects a URL such as http://localhost:4317, not "${setting.text}"`);
+    const came = mayHaveSecret(setting.text) ? '' : `, not "${setting.text}"`;
+    throw new UsageError(`${setting.source} expects a URL such as http://localhost:4317${came}`);
   }
   return setting.text;
 }

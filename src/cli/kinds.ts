@@ -1,6 +1,7 @@
 /** The kinds of values that an option can have: what to type, what was expected if it was something else. */
 import { type NamedNetwork, parseNetwork } from '../enrich/networks.ts';
 import { readOwnNetworkNamespace } from '../export/host.ts';
+import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -9,8 +10,8 @@ export interface Kind<Value> {
   readonly placeholder: string;
   /** Completes the sentence "--name expects …". */
   readonly expects: string;
-  /** Never repeat what was typed in a message. */
-  readonly secret?: true;
+  /** Whether what was typed must not be repeated in a message. */
+  readonly isSecret?: (text: string) => boolean;
   /** Undefined: not understood. Of `repeated` kinds it gets the texts joined with line feeds. */
   readonly parse: (text: string) => Value | undefined;
 }
@@ -140,11 +141,11 @@ export const sockets: Kind<readonly string[]> = {
 export const httpUrl: Kind<string> = {
   type: 'value',
   placeholder: 'URL',
-  expects: 'a URL such as http://127.0.0.1:10255 or https://127.0.0.1:10250',
+  expects: 'a URL such as http://127.0.0.1:10255 or https://127.0.0.1:10250, without user, password or query',
+  isSecret: mayHaveSecret,
   parse: (text) => {
     const url = URL.parse(text);
-    const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
-    return isHttp && url.hostname !== '' && !url.search && !url.hash ? text : undefined;
+    return url && isPlainUrl(url) ? text : undefined;
   },
 };
 
@@ -186,12 +187,13 @@ function parseNetworkName(text: string): NamedNetwork | undefined {
 export const otlpUrl: Kind<string> = {
   type: 'value',
   placeholder: 'URL',
-  expects: 'a URL such as http://localhost:4317, https://collector:4317 or unix:///run/otlp.sock',
+  expects:
+    'a URL such as http://localhost:4317, https://collector:4317 or unix:///run/otlp.sock, without user, password or query',
+  isSecret: mayHaveSecret,
   parse: (text) => {
     const url = URL.parse(text);
     if (url?.protocol === 'unix:') return url.pathname.length > 1 && url.host === '' ? text : undefined;
-    const known = url?.protocol === 'http:' || url?.protocol === 'https:';
-    return known && url.hostname !== '' && !url.search && !url.hash ? text : undefined;
+    return url && isPlainUrl(url) ? text : undefined;
   },
 };
 
@@ -207,7 +209,7 @@ export const headers: Kind<Readonly<Record<string, string>>> = {
   type: 'repeated',
   placeholder: 'K=V',
   expects: 'a name of letters, digits, - _ . and a value of ASCII, such as authorization=token',
-  secret: true,
+  isSecret: () => true,
   parse: (text) => readPairs(text, ([key, value]) => /^[\w.-]+$/.test(key) && /^[\x20-\x7e]*$/.test(value)),
 };
 

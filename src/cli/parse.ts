@@ -84,7 +84,7 @@ function parse(option: Option<unknown>, setting: Setting | undefined): unknown {
   if (text === undefined) return undefined;
   const value = option.kind.parse(text);
   if (value !== undefined) return value;
-  const came = option.kind.secret ? '' : `, not ${quote(text)}`;
+  const came = option.kind.isSecret?.(text) ? '' : `, not ${quote(text)}`;
   throw new UsageError(`${setting?.source} expects ${option.kind.expects}${came}`);
 }
 

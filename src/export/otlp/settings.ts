@@ -115,14 +115,33 @@ function readCompression(variable: Variable | undefined): 'gzip' | 'none' {
 
 /** Those of the signal beat the general ones, the user's beat both. */
 function readHeaders({ headers = {} }: OtlpOptions, signal: Signal, env: Environment): Record<string, string> {
-  const general = readPairs(env.OTEL_EXPORTER_OTLP_HEADERS);
-  const specific = readPairs(env[`OTEL_EXPORTER_OTLP_${signal}_HEADERS`]);
+  const general = readHeaderVariable(env, 'OTEL_EXPORTER_OTLP_HEADERS');
+  const specific = readHeaderVariable(env, `OTEL_EXPORTER_OTLP_${signal}_HEADERS`);
+  checkHeaders(headers, '--otlp-header');
   const all = Object.entries({ ...general, ...specific, ...headers });
-  // The value may be a secret.
-  for (const [name, value] of all)
-    if (!/^[\w.-]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value))
-      throw new Error(`--otlp-header expects a name and a value of plain ASCII, not what was given for "${name}"`);
   return Object.fromEntries(all.map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** What is no pair may be a token, whose owner believes that it is sent. */
+function readHeaderVariable(env: Environment, source: string): Record<string, string> {
+  const parts = (env[source] ?? '').split(',').filter((part) => part.trim() !== '');
+  const wrong = parts.findIndex((part) => !/^\s*[^=\s][^=]*=/.test(part));
+  if (wrong >= 0)
+    throw new Error(
+      `${source} expects pairs such as tenant=blue,site=a; of its ${parts.length}, number ${wrong + 1} is none`,
+    );
+  const headers = readPairs(parts.join(','));
+  checkHeaders(headers, source);
+  return headers;
+}
+
+/** A value may be a secret, and so may what stands where a name should. */
+function checkHeaders(headers: Readonly<Record<string, string>>, source: string): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[\w.-]+$/.test(name)) throw new Error(`${source} expects names of letters, digits, - _ . for its headers`);
+    if (!/^[\x20-\x7e]*$/.test(value))
+      throw new Error(`${source} expects a name and a value of plain ASCII, not what was given for "${name}"`);
+  }
 }
 
 /** `key=value,key=value`, percent-encoded, as headers and resource attributes are given. What is no pair is left out. */
@@ -171,18 +190,26 @@ function withScheme(text: string, signal: Signal, env: Environment): string {
 }
 
 const shapes = 'http://HOST:PORT, https://HOST:PORT or unix:///PATH';
+const without = 'without user, password or query';
+
+/** Whether a text that should be a URL, but need not be one, may have a user and password or a token in it. */
+export function mayHaveSecret(text: string): boolean {
+  return /[@?#]/.test(text);
+}
 
 /** Throws an Error of one line that names the option, what was expected and what came. */
 export function validateEndpoint(endpoint: string, option = '--otlp-endpoint', protocol: Protocol = 'grpc'): void {
   const url = URL.parse(endpoint);
-  const isGood = url && (url.protocol === 'unix:' ? url.pathname.length > 1 : isWebUrl(url));
+  const isGood = url && (url.protocol === 'unix:' ? url.pathname.length > 1 : isPlainUrl(url));
+  if (!isGood && mayHaveSecret(endpoint)) throw new Error(`${option} expects ${shapes}, ${without}`);
   if (!isGood) throw new Error(`${option} expects ${shapes}, not "${endpoint}"`);
   if (protocol === 'grpc' && url.protocol !== 'unix:' && url.pathname !== '/')
     throw new Error(`${option} expects ${shapes} without a path for grpc, not "${endpoint}"`);
 }
 
-function isWebUrl(url: URL): boolean {
-  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' && !url.search && !url.hash;
+/** Of HTTP, with nothing in it that doesn't say where a server is: what is secret belongs into a header. */
+export function isPlainUrl({ protocol, hostname, username, password, search, hash }: URL): boolean {
+  return /^https?:$/.test(protocol) && hostname !== '' && !(username || password || search || hash);
 }
 
 /** Of HTTP over a socket of the file system, which has no place for a path in its URL. */

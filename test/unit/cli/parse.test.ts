@@ -189,6 +189,23 @@ test(refuses, '--geoip=', '--geoip expects the name of a file; none came');
 test(refuses, '--otlp-endpoint localhost:4317', /^--otlp-endpoint expects a URL such as .*, not "localhost:4317"$/);
 test(refuses, '--otlp-endpoint http://c:4318/v1/logs', /without a path for grpc/);
 test(refuses, '--otlp-endpoint http://c:99999', /^--otlp-endpoint expects a URL/);
+for (const url of ['http://me:hush@c:4317', 'https://hush@c', 'http://c:4317/?token=hush', 'http:/me:hush@c:99999'])
+  for (const option of ['otlp-endpoint', 'kubelet-endpoint'])
+    test(`a secret in a URL is not repeated: --${option} ${url}`, (t) => {
+      const { message } = t.throws(() => parse(`--${option} ${url}`), { instanceOf: UsageError }) as Error;
+      t.regex(message, new RegExp(`^--${option} expects a URL such as [^"]*, without user, password or query$`));
+      t.notRegex(message, /hush/);
+    });
+test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects a URL[^"]*$/, {
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://m:h@c:x',
+});
+test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects [^"]*, without user, password or query$/, {
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://me:hush@c:4317',
+});
+test(refuses, '', /^OTEL_EXPORTER_OTLP_HEADERS expects pairs such as [^"]* number 1 is none$/, {
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317',
+  OTEL_EXPORTER_OTLP_HEADERS: 'hushhush',
+});
 test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);

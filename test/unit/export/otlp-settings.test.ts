@@ -64,11 +64,36 @@ const bad: readonly (readonly [Env, OtlpOptions, RegExp])[] = [
   [{ OTEL_EXPORTER_OTLP_COMPRESSION: 'zip' }, {}, /^OTEL_EXPORTER_OTLP_COMPRESSION expects gzip or none, not "zip"$/],
   [{}, { endpoint: 'http://c:4317/v1/logs' }, /^--otlp-endpoint expects .* without a path for grpc/],
   [{}, { headers: { key: 'säcret' } }, /^--otlp-header expects .* not what was given for "key"$/],
+  [
+    { OTEL_EXPORTER_OTLP_HEADERS: 'a=1,hushhush' },
+    {},
+    /^OTEL_EXPORTER_OTLP_HEADERS expects pairs .* of its 2, number 2 is none$/,
+  ],
+  [{ OTEL_EXPORTER_OTLP_LOGS_HEADERS: '=hush' }, {}, /^OTEL_EXPORTER_OTLP_LOGS_HEADERS expects pairs /],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'Bearer hush=' }, {}, /^OTEL_EXPORTER_OTLP_HEADERS expects names of letters/],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'key=h%C3%BCsh' }, {}, /^OTEL_EXPORTER_OTLP_HEADERS expects .* for "key"$/],
+  [{}, { endpoint: 'http://me:hush@c:4317' }, /^--otlp-endpoint expects .*, without user, password or query$/],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'me:hush@c:4317' }, {}, /^OTEL_EXPORTER_OTLP_ENDPOINT expects .*, without user/],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317/?token=hush' },
+    {},
+    /^OTEL_EXPORTER_OTLP_ENDPOINT expects .*, without user/,
+  ],
 ];
 for (const [env, options, message] of bad)
   test(`refused: ${JSON.stringify({ ...env, ...options })}`, (t) => {
     t.throws(() => read(env, options), { message });
+    const { message: said } = t.throws(() => read(env, options)) as Error;
+    t.notRegex(said, /hush|sh=|säcret|hüsh|me:/);
   });
+
+test('headers of a variable may have empty parts, spaces and values with equal signs', (t) => {
+  t.deepEqual(read({ OTEL_EXPORTER_OTLP_HEADERS: ' authorization = Basic%20YQ== ,, b=,' }).headers, {
+    authorization: 'Basic YQ==',
+    b: '',
+  });
+  t.deepEqual(read({ OTEL_EXPORTER_OTLP_HEADERS: ' ' }).headers, {});
+});
 
 test('pairs are percent-encoded, and rubbish among them is left out', (t) => {
   t.deepEqual(readPairs('a=1, b = x%3Dy ,,nothing,=v,c=%zz'), { a: '1', b: 'x=y', c: '%zz' });
