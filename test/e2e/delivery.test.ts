@@ -61,6 +61,15 @@ function recordsIn(spool: string): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+/** What the Collectors have, once each, when that many have come. */
+function arrived(collectors: Collectors, count: number): Promise<ReturnType<typeof unique>> {
+  return settled(
+    () => unique(collectors.records()),
+    ({ once }) => once.length >= count,
+    WAIT,
+  );
+}
+
 test.serial('a Collector that is killed over and over again has every record in the end', async (t) => {
   const collectors = new Collectors(t, await freePort());
   await withNamespace(async (namespace) => {
@@ -80,11 +89,7 @@ test.serial('a Collector that is killed over and over again has every record in 
     }
     await collectors.start();
     const total = talks.reduce((sum, { wanted }) => sum + wanted.length, 0);
-    const all = await settled(
-      () => unique(collectors.records()),
-      ({ once }) => once.length >= total,
-      WAIT,
-    );
+    const all = await arrived(collectors, total);
     const records = within(namespace, all.once.map(asJson));
     t.is(records.length, total);
     // Ports come again from one to the other.
@@ -116,11 +121,7 @@ test.serial('an agent that is killed while the Collector is away leaves its reco
     await first.kill9();
     await collectors.start();
     const second = await agentFor(t, namespace, collectors.port, spool);
-    const all = await settled(
-      () => unique(collectors.records()),
-      ({ once }) => once.length >= wanted.length,
-      WAIT,
-    );
+    const all = await arrived(collectors, wanted.length);
     t.deepEqual(faults(within(namespace, all.once.map(asJson)), wanted), []);
     t.is(all.doubled, 0);
     const { code, summary } = await second.stop();
@@ -143,11 +144,7 @@ test.serial('an agent that is asked to stop in a pause keeps what it has for the
     t.regex(ended.summary, new RegExp(`kept for the next run ${wanted.length}, unsent 0, lost 0$`));
     await collectors.start();
     const second = await agentFor(t, namespace, collectors.port, spool);
-    const all = await settled(
-      () => unique(collectors.records()),
-      ({ once }) => once.length >= wanted.length,
-      WAIT,
-    );
+    const all = await arrived(collectors, wanted.length);
     t.deepEqual(faults(within(namespace, ends(all.once.map(asJson))), wanted), []);
     t.regex((await second.stop()).summary, /lost 0$/);
   });

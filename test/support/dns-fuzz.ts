@@ -1,17 +1,7 @@
 /** Bytes as a hostile server may send them: whole messages that were damaged, put together wrongly, or made of nothing. */
 import { parseMessage } from '../../src/dns/message.ts';
 import { aaaa, address, alias, message, name, pointer, record } from './dns-message.ts';
-
-/** Numbers from a seed: what failed can be made again. Below `limit`. */
-export function createRandom(seed: number): (limit: number) => number {
-  let state = seed >>> 0 || 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
+import { random as fractions } from './random.ts';
 
 const seeds: readonly Uint8Array[] = [
   message({ question: 'www.example.org', isAnswer: false }),
@@ -35,8 +25,8 @@ const seeds: readonly Uint8Array[] = [
   }),
 ];
 
-/** One input. */
-export function makeInput(random: (limit: number) => number): Uint8Array {
+/** One input; `random` is below its limit. */
+function makeInput(random: (limit: number) => number): Uint8Array {
   if (random(16) === 0) return Uint8Array.from({ length: random(600) }, () => random(256));
   const bytes = Uint8Array.from(seeds[random(seeds.length)] as Uint8Array);
   for (let changes = random(8); changes > 0; changes--) {
@@ -48,7 +38,8 @@ export function makeInput(random: (limit: number) => number): Uint8Array {
 
 /** Reads `count` inputs; throws, with the input, when one breaks the parser's word. How many it understood. */
 export function fuzzMessages(count: number, seed: number): number {
-  const random = createRandom(seed);
+  const next = fractions(seed);
+  const random = (limit: number) => Math.floor(next() * limit);
   let understood = 0;
   for (let left = count; left > 0; left--) {
     const bytes = makeInput(random);
