@@ -51,6 +51,8 @@ export function createAsker(runtime: Runtime, options: AskerOptions = {}): Asker
   const fail = (error: unknown): 'failed' => {
     if (closing.signal.aborted) return 'failed';
     onError?.(wordsOf(error, deadline));
+    // Questions that were under way together fail together: that is one failure.
+    if (isPaused()) return 'failed';
     pausedUntil = performance.now() + pause;
     tryAgainIn(pause);
     pause = Math.min(pause * 2, longestPause);

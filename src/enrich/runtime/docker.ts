@@ -9,7 +9,7 @@ export interface DockerOptions {
   readonly socket: string;
   /** Keys of the labels that are wanted. */
   readonly labels: readonly string[];
-  /** Milliseconds in which an answer must begin. */
+  /** Milliseconds in which an answer must begin, and then in which it must end where it has one. */
   readonly patience?: number;
 }
 
@@ -29,7 +29,7 @@ export function createDocker({ name, socket, labels, patience = 5_000 }: DockerO
         answer.resume();
         return undefined;
       }
-      return readInspection(parseObject(await readAll(answer)), read);
+      return readInspection(parseObject(await readAll(answer, patience)), read);
     },
     async watch(events, signal) {
       const ended = new AbortController();
@@ -40,7 +40,7 @@ export function createDocker({ name, socket, labels, patience = 5_000 }: DockerO
         const since = Math.floor(Date.now() / 1000);
         const answer = await open(`/events?since=${since}&filters=${encodeURIComponent(filters)}`, either);
         events.onConnected();
-        const list = await readAll(await open('/containers/json', either));
+        const list = await readAll(await open('/containers/json', either), patience);
         for (const [id, found] of readList(list, read)) events.onFound(id, found);
         await follow(checked(answer), read, events);
       } finally {
@@ -74,13 +74,20 @@ function checked(answer: IncomingMessage): IncomingMessage {
   throw new Error(`HTTP status ${answer.statusCode}`);
 }
 
-async function readAll(answer: IncomingMessage): Promise<string> {
+/** Rejects when the answer does not end in time. */
+async function readAll(answer: IncomingMessage, patience: number): Promise<string> {
+  const late = new Error(`no whole answer within ${patience / 1000} s`);
+  const timer = setTimeout(() => answer.destroy(late), patience);
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of checked(answer)) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > LONGEST.answer) throw new Error(`an answer of more than ${LONGEST.answer} bytes`);
+  try {
+    for await (const chunk of checked(answer)) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > LONGEST.answer) throw new Error(`an answer of more than ${LONGEST.answer} bytes`);
+    }
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks).toString();
 }

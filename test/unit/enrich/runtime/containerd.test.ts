@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { createContainerd } from '../../../../src/enrich/runtime/containerd.ts';
 import { CallError } from '../../../../src/enrich/runtime/grpc.ts';
+import { settled } from '../../../support/processes.ts';
 import { type RuntimeScript, startRuntimeServer } from '../../../support/runtime-server.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
 
@@ -93,8 +94,8 @@ test('events tell of containers as they come, and of the end of the stream once'
   server.publish({ namespace: 'default', topic: '/images/create', id: 'web' });
   server.publish({ namespace: 'default', topic: '/containers/create', id: '' });
   server.publish({ namespace: 'k8s.io', topic: '/tasks/start', id: 'sandbox' });
-  while (seen.length < 2) await client.find('web');
-  t.deepEqual(seen, ['created default/web', 'started k8s.io/sandbox']);
+  const soFar = () => [...seen];
+  t.deepEqual(await settled(soFar, ({ length }) => length >= 2), ['created default/web', 'started k8s.io/sandbox']);
   server.stop();
   t.true((await over.promise) instanceof CallError);
   t.is(ended, 1);

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { createCri } from '../../../../src/enrich/runtime/cri.ts';
 import { CallError } from '../../../../src/enrich/runtime/grpc.ts';
+import { settled } from '../../../support/processes.ts';
 import { type RuntimeScript, startRuntimeServer } from '../../../support/runtime-server.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
 
@@ -157,7 +158,7 @@ test('a runtime that was killed is found again on the same socket', async (t) =>
   await t.throwsAsync(client.find(ID), { instanceOf: CallError });
   const second = await startRuntimeServer(socket, healthy);
   t.teardown(() => second.stop());
-  let found: unknown;
-  while (!found) found = await client.find(ID).catch(() => undefined);
-  t.pass();
+  const find = () => client.find(ID).catch(() => undefined);
+  const found = await settled(find, (answer) => answer !== undefined);
+  t.is(found?.name, 'web');
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createDocker } from '../../../../src/enrich/runtime/docker.ts';
 import type { Found } from '../../../../src/enrich/runtime/runtime.ts';
-import { DockerServer } from '../../../support/docker-server.ts';
+import { type Answer, DockerServer } from '../../../support/docker-server.ts';
+import { inTime } from '../../../support/processes.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
 
 const id = '4f6d2a9b'.repeat(8);
@@ -145,6 +146,23 @@ test('one that never answers is given up, for a question and for events', async 
   await t.throwsAsync(docker.watch({ onConnected: () => t.fail(), onFound: () => t.fail() }, open()), {
     message: /no answer/,
   });
+});
+
+test('one that begins an answer and never ends it is given up, for a question and for the list', async (t) => {
+  const { server, socket } = await serve(t);
+  const drip: Answer = (response) => void response.write('[');
+  server.answers.set('/containers/json', drip);
+  server.answers.set(`/containers/${id}/`, drip);
+  const docker = createDocker({ name: 'docker', socket, labels: [], patience: 200 });
+  await t.throwsAsync(
+    inTime(docker.find(id, open()), () => 'nothing'),
+    { message: /no whole answer within 0.2 s/ },
+  );
+  const watched = docker.watch({ onConnected: () => undefined, onFound: () => t.fail() }, open());
+  await t.throwsAsync(
+    inTime(watched, () => 'nothing'),
+    { message: /no whole answer within 0.2 s/ },
+  );
 });
 
 test('a question that is called off ends', async (t) => {

@@ -6,6 +6,7 @@ import { createLookup } from '../../../../src/enrich/runtime/lookup.ts';
 import type { Found, Runtime, RuntimeEvents } from '../../../../src/enrich/runtime/runtime.ts';
 import { Ledger } from '../../../../src/ledger.ts';
 import type { Container } from '../../../../src/model.ts';
+import { inTime, settled } from '../../../support/processes.ts';
 
 /** Deadlines alone keep no process alive. */
 const alive = setInterval(() => {}, 1000);
@@ -243,13 +244,35 @@ test('at most so many questions at a time; the others wait for their turn, and a
   lookup.close();
 });
 
+test('questions that fail together are one failure: the pause grows once', async (t) => {
+  const fails = Promise.withResolvers<never>();
+  const docker = new Scripted(() => fails.promise);
+  const errors: string[] = [];
+  // Doubled for each of them the pause would be the longest one, twelve days.
+  const options = { most: 64, shortestPause: 1, longestPause: 2 ** 30 };
+  const asker = createAsker(docker, { ...options, onError: (message) => errors.push(message) });
+  const well = Promise.withResolvers<void>();
+  asker.watch({ onFound: () => undefined }, well.resolve);
+  const answers = Array.from({ length: 64 }, (_, number) => asker.ask(`${number}`));
+  await turn();
+  t.is(docker.asked.length, 64);
+  fails.reject(new Error('garbage'));
+  t.deepEqual(new Set(await Promise.all(answers)), new Set(['failed']));
+  t.is(errors.length, 64);
+  await inTime(well.promise, () => 'a pause without end');
+  docker.answer = async () => web;
+  t.is(await asker.ask('a'), web);
+  asker.close();
+});
+
 test('more questions than may wait are put off, not lost', async (t) => {
   const docker = new Scripted(async () => web);
   const { lookup } = setUp([docker], { most: 1, mostWaiting: 1, shortestPause: 1 });
   const containers = Array.from({ length: 10 }, (_, number) => make(`${number}`));
   for (const container of containers) lookup.learn(container, undefined);
-  while (containers.some(({ details }) => !details)) await turn();
-  t.pass();
+  const names = () => containers.map(({ details }) => details?.name);
+  const isNamed = (found: readonly unknown[]) => found.every((name) => name === 'web');
+  t.deepEqual(await settled(names, isNamed), Array(10).fill('web'));
   lookup.close();
 });
 
