@@ -98,7 +98,7 @@ static __always_inline void state_changes(struct sock *sk, int oldstate, int new
   } else if (newstate == TCP_CLOSE) {
     if (oldstate == TCP_LISTEN) {
       listener_unwatch(sk, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport));
-      listener_end(sk, tp);
+      listener_end(sk);
     } else {
       ended(sk, tp, oldstate);
     }

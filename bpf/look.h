@@ -10,7 +10,8 @@
 #include "attempt.h"
 #include "emit.h"
 
-const volatile bool idle_updates = false; /* report live connections that did not move, too? */
+const volatile bool emit_updates = false; /* report live connections that moved? */
+const volatile bool idle_updates = false; /* those that did not, too? */
 
 #define SECOND 1000000000ULL
 
@@ -49,7 +50,7 @@ static __always_inline bool look_at(struct connection *c, struct sf_look *ask) {
     return true;
   }
   ask->live++;
-  if (!ask->round || c->round == ask->round || !(c->flags & SF_FLAG_ESTABLISHED)) return true;
+  if (!emit_updates || !ask->round || c->round == ask->round || !(c->flags & SF_FLAG_ESTABLISHED)) return true;
   if (moved(c, tp) || idle_updates)
     if (!ring_has_room() || !emit_update(tp, c)) return false;
   c->round = ask->round;

@@ -36,6 +36,8 @@ struct {
 static __always_inline void listener_address(struct listener_key *key, const struct sock *sk) {
   key->netns = sk->__sk_common.skc_net.net->ns.inum;
   key->port = sk->__sk_common.skc_num;
+  /* At LISTEN to CLOSE it may be 0 already. */
+  if (!key->port) key->port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
   key->family = sk->__sk_common.skc_family;
   if (key->family == AF_INET)
     *(__be32 *)key->address = sk->__sk_common.skc_rcv_saddr;
@@ -57,11 +59,9 @@ static __always_inline void listener_begin(const struct sock *sk, __u32 pid, __u
   if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) count(SF_COUNT_DROPPED_LISTENERS);
 }
 
-/* At LISTEN to CLOSE skc_num may be 0 already: inet_sport still has the port. */
-static __always_inline void listener_end(const struct sock *sk, const struct tcp_sock *tp) {
+static __always_inline void listener_end(const struct sock *sk) {
   struct listener_key key = {};
   listener_address(&key, sk);
-  key.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
   struct listener *listener = bpf_map_lookup_elem(&listeners, &key);
   if (listener && __sync_fetch_and_add(&listener->sockets, -1) == 1) bpf_map_delete_elem(&listeners, &key);
 }

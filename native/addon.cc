@@ -70,6 +70,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.existing = flag("existing");
     native.details = flag("details");
     native.dns = flag("dns");
+    native.updates = flag("updates");
     native.idle_updates = flag("idleUpdates");
     native.tcp = flag("tcp");
     native.udp = flag("udp");

@@ -42,7 +42,7 @@ bool is_time(struct sf_agent *agent) {
 }  // namespace
 
 int report_flows(struct sf_agent *agent) {
-  if (!agent->features.udp) return 0;
+  if (!agent->features.udp || !agent->options.updates) return 0;
   struct sf_flow_look ask;
   int code = look(agent, agent->options.idle_updates ? SF_FLOWS_REPORT_ALL : SF_FLOWS_REPORT, &ask);
   return code ? code : static_cast<int>(ask.waiting);

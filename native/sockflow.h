@@ -32,7 +32,8 @@ struct sf_options {
   uint8_t listeners;        /* 1: snapshots say what listeners dropped, too */
   uint8_t existing;         /* 1: find the connections that are older than the agent */
   uint8_t details;          /* 1: put sf_details behind each connection record */
-  uint8_t idle_updates;     /* 1: snapshots report connections that did not move, too */
+  uint8_t updates;          /* 1: snapshots report connections that moved */
+  uint8_t idle_updates;     /* 1: those that did not move, too */
   uint8_t dns;              /* 1: send records of look-ups of names */
   uint8_t tcp;              /* 1: watch it */
   uint8_t udp;

@@ -118,6 +118,7 @@ export async function startPipeline(
       listeners: selection.wantsListeners,
       details: options.tcpDetails,
       dns: options.dns,
+      updates: selection.wantsUpdate,
       idleUpdates: options.idleUpdates,
       tcp: options.tcp || !options.udp,
       udp: options.udp || !options.tcp,

@@ -43,7 +43,9 @@ export interface CaptureOptions {
   readonly listeners: boolean;
   /** Put congestion window, delivery rate and the like behind each record. */
   readonly details: boolean;
-  /** Snapshots report connections that did not move, too. */
+  /** Snapshots report connections that moved. */
+  readonly updates: boolean;
+  /** Those that did not move, too. */
   readonly idleUpdates: boolean;
   readonly tcp: boolean;
   readonly udp: boolean;
