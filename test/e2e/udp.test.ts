@@ -92,6 +92,18 @@ test.serial(
   },
 );
 
+test.serial('a raw socket that sees the datagrams, too, has no conversation', async (t) => {
+  const { records } = await seen(t, CLOSED, async ({ client, server }) => {
+    const raw = await client.do('datagram-socket', 4, 'raw');
+    const sink = await boundDatagramSocket(server);
+    const fd = await datagramSocket(client);
+    await client.do('send-datagram', fd, 7, '127.0.0.1', sink.port);
+    await server.do('take-datagrams', sink.fd, 1);
+    await client.do('take-datagrams', raw, 1);
+  });
+  t.deepEqual(records.map(moved).sort(), ['0/0 1/7', '1/7 0/0']);
+});
+
 test.serial('segmented in the kernel: counted as the datagrams that they are', async (t) => {
   const { records } = await seen(t, CLOSED, async ({ client, server }) => {
     const sink = await boundDatagramSocket(server);

@@ -43,7 +43,8 @@ static long make_socket(void) {
 }
 
 static long make_datagram_socket(void) {
-  return socket(as_int(1) == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, as_int(2));
+  int raw = words[2] && !strcmp(words[2], "raw");
+  return socket(as_int(1) == 6 ? AF_INET6 : AF_INET, (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC, IPPROTO_UDP);
 }
 
 /** One datagram of so many bytes; to the address in word 3, or to where the socket is connected. */
