@@ -1,11 +1,11 @@
 /** The C programs of tests and bench, compiled when stale. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { globSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const BUILT = join(CHECKOUT, 'build/test');
-const SHARED = join(CHECKOUT, 'test/workloads/workload.h');
+const WORKLOADS = join(CHECKOUT, 'test/workloads');
 
 function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -15,7 +15,7 @@ function modified(file: string): number {
 export function built(sourceFile: string): string {
   const source = join(CHECKOUT, sourceFile);
   const binary = join(BUILT, basename(sourceFile, '.c'));
-  if (modified(binary) > Math.max(modified(source), modified(SHARED))) return binary;
+  if (modified(binary) > Math.max(modified(source), ...globSync(join(WORKLOADS, '*.h')).map(modified))) return binary;
   mkdirSync(BUILT, { recursive: true });
   const fresh = `${binary}.${process.pid}`;
   execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-static', '-o', fresh, source]);

@@ -4,15 +4,15 @@
 // Reads commands on stdin and answers each with {"pid":P,"result":R,"error":E}. Ends when stdin does, and its sockets with
 // it. The line `thread …` runs the rest in a thread of its own; `fork` answers from the child, which listens from then
 // on, and the parent again after the child's `exit`; `exec FILE` goes on as another program with the same descriptors.
+#include "datagrams.h"
+#include "descriptors.h"
 #include "workload.h"
 
 #include <linux/io_uring.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #define MAX_WORDS 8
 #define LIMIT 19000
@@ -40,62 +40,6 @@ static struct address address_at(int i) {
 static long make_socket(void) {
   int v6 = as_int(1) == 6, nonblocking = as_int(2) ? SOCK_NONBLOCK : 0;
   return socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | nonblocking, as_int(3));
-}
-
-static long make_datagram_socket(void) {
-  int raw = words[2] && !strcmp(words[2], "raw");
-  return socket(as_int(1) == 6 ? AF_INET6 : AF_INET, (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC, IPPROTO_UDP);
-}
-
-/** One datagram of so many bytes; to the address in word 3, or to where the socket is connected. */
-static long send_datagram(int fd, size_t bytes) {
-  static char block[1 << 16];
-  if (!words[3]) return send(fd, block, bytes, 0);
-  struct address to = address_at(3);
-  return sendto(fd, block, bytes, 0, (struct sockaddr *)&to.storage, to.length);
-}
-
-/** So many datagrams to one peer, or each to a port of its own from that on; the result is the number of them. */
-static long send_datagrams(int fd, long count, size_t bytes, int each) {
-  static char block[1 << 16];
-  struct address to = address_at(5);
-  int port = as_int(6);
-  for (long i = 0; i < count; i++) {
-    in_port_t here = htons((uint16_t)(each ? port + i : port));
-    if (to.storage.ss_family == AF_INET6)
-      ((struct sockaddr_in6 *)&to.storage)->sin6_port = here;
-    else
-      ((struct sockaddr_in *)&to.storage)->sin_port = here;
-    if (sendto(fd, block, bytes, 0, (struct sockaddr *)&to.storage, to.length) < 0 && errno != ECONNREFUSED) return -1;
-  }
-  return count;
-}
-
-/** The first bytes of a datagram are given in hexadecimal; the rest, up to its size, is zero. */
-static long send_bytes_of(int fd, size_t bytes, const char *hex) {
-  static unsigned char block[1 << 16];
-  for (size_t i = 0; hex[2 * i] && hex[2 * i + 1]; i++) sscanf(hex + 2 * i, "%2hhx", block + i);
-  return send(fd, block, bytes, 0);
-}
-
-/** Takes so many datagrams; the result is the sum of their sizes. Answers each with so many bytes unless that is -1. */
-static long take_datagrams(int fd, long count, long reply) {
-  static char block[1 << 16];
-  long sum = 0;
-  for (long i = 0; i < count; i++) {
-    struct address from = {.length = sizeof from.storage};
-    ssize_t n = recvfrom(fd, block, sizeof block, 0, (struct sockaddr *)&from.storage, &from.length);
-    if (n < 0) return -1;
-    sum += n;
-    if (reply >= 0 && sendto(fd, block, (size_t)reply, 0, (struct sockaddr *)&from.storage, from.length) < 0) return -1;
-  }
-  return sum;
-}
-
-static long join_group(int fd, const char *group) {
-  struct ip_mreqn request = {.imr_ifindex = 1};
-  if (inet_pton(AF_INET, group, &request.imr_multiaddr) != 1) die(group);
-  return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
 }
 
 static long disconnect(int fd) {
@@ -144,59 +88,6 @@ static long wait_for(int fd, int events) {
   while (poll(&one, 1, MAX_SECONDS * 1000) < 0)
     if (errno != EINTR) return -1;
   return one.revents;
-}
-
-static struct sockaddr_un meeting_place(const char *name, socklen_t *length) {
-  struct sockaddr_un a = {.sun_family = AF_UNIX};
-  snprintf(a.sun_path + 1, sizeof a.sun_path - 1, "%s", name);  // abstract: belongs to the network namespace
-  *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
-  return a;
-}
-
-union control {
-  char bytes[CMSG_SPACE(sizeof(int))];
-  struct cmsghdr header;
-};
-
-/** Gives a descriptor away: who calls `take` with the same name gets it. */
-static long give(const char *name, int fd) {
-  socklen_t length;
-  struct sockaddr_un to = meeting_place(name, &length);
-  int channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  char byte = 'f';
-  union control control = {0};
-  struct iovec data = {&byte, 1};
-  struct msghdr message = {.msg_name = &to,
-                           .msg_namelen = length,
-                           .msg_iov = &data,
-                           .msg_iovlen = 1,
-                           .msg_control = control.bytes,
-                           .msg_controllen = sizeof control};
-  control.header = (struct cmsghdr){CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS};
-  memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-  long sent = sendmsg(channel, &message, 0);
-  close(channel);
-  return sent < 0 ? -1 : 0;
-}
-
-/** A place where descriptors can be given to. */
-static long meet(const char *name) {
-  socklen_t length;
-  struct sockaddr_un at = meeting_place(name, &length);
-  int channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  return bind(channel, (struct sockaddr *)&at, length) ? -1 : channel;
-}
-
-static long take(int channel) {
-  char byte;
-  union control control;
-  struct iovec data = {&byte, 1};
-  struct msghdr message = {
-      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control};
-  if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
-  int fd;
-  memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
-  return fd;
 }
 
 /** One operation through a ring of its own, in the kernel's terms: no library is needed for one. */
@@ -261,9 +152,12 @@ static long command(void) {
   int fd = words[1] && (words[1][0] >= '0' && words[1][0] <= '9') ? as_int(1) : -1;
   struct address a;
   if (!strcmp(name, "socket")) return make_socket();
-  if (!strcmp(name, "datagram-socket")) return make_datagram_socket();
-  if (!strcmp(name, "send-datagram")) return send_datagram(fd, (size_t)as_int(2));
-  if (!strcmp(name, "send-datagrams")) return send_datagrams(fd, as_int(2), (size_t)as_int(3), as_int(4));
+  if (!strcmp(name, "datagram-socket")) return make_datagram_socket(as_int(1), words[2]);
+  if (!strcmp(name, "send-datagram"))
+    return words[3] ? (a = address_at(3), send_datagram(fd, (size_t)as_int(2), &a))
+                    : send_datagram(fd, (size_t)as_int(2), NULL);
+  if (!strcmp(name, "send-datagrams"))
+    return send_datagrams(fd, as_int(2), (size_t)as_int(3), as_int(4), address_at(5), as_int(6));
   if (!strcmp(name, "send-hex")) return send_bytes_of(fd, (size_t)as_int(2), words[3]);
   if (!strcmp(name, "take-datagrams")) return take_datagrams(fd, as_int(2), words[3] ? as_int(3) : -1);
   if (!strcmp(name, "join")) return join_group(fd, words[2]);
