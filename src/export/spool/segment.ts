@@ -31,6 +31,11 @@ export class Segment {
   position: number;
   /** Something was damaged in the middle of it, which a mere crash of the agent doesn't do. */
   isDamaged = false;
+  /** Records that this run wrote into it to be read, and has not read yet. */
+  unread = 0;
+  /** Reading failed: not before then again (performance.now()), and how often it did in a row. */
+  pausedUntil = 0;
+  failures = 0;
   /** Written by a version of the agent that this one doesn't know. */
   isForeign = false;
   readonly #handedOut = new Set<Place>();
@@ -97,6 +102,7 @@ export class Segment {
     const start = this.position;
     const { payloads, count, used, damaged, lost, endsDamaged } = await this.#readStretch(enough);
     this.position = start + used;
+    this.unread = Math.max(0, this.unread - count - lost);
     if (damaged > 0 && !(endsDamaged && this.isRead)) this.isDamaged = true;
     if (payloads.length === 0) return { batch: undefined, damaged, lost };
     const bytes = new Uint8Array(payloads.reduce((sum, { length }) => sum + length, 0));
@@ -148,15 +154,19 @@ export class Segment {
     return buffer.subarray(0, bytesRead);
   }
 
-  /** Records in it that were not read yet. Bad places count as far as is known. */
-  async countUnread(): Promise<number> {
-    let total = 0;
-    while (!this.isRead && !this.isForeign) {
-      const { batch, lost } = await this.read(CHUNK);
-      if (batch) this.done(batch.place);
-      total += lost + (batch?.count ?? 0);
+  /** Records in it that were not read yet, as far as they are known, and why more are not. Never throws. */
+  async countUnread(): Promise<{ known: number; error: unknown }> {
+    let known = 0;
+    try {
+      while (!this.isRead && !this.isForeign) {
+        const { batch, lost } = await this.read(CHUNK);
+        if (batch) this.done(batch.place);
+        known += lost + (batch?.count ?? 0);
+      }
+      return { known, error: undefined };
+    } catch (error) {
+      return { known: known + this.unread, error };
     }
-    return total;
   }
 
   async close(): Promise<void> {

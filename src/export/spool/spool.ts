@@ -125,7 +125,7 @@ export class Spool {
         ),
     );
     this.#sequence = Math.max(first, this.#segments.at(-1)?.sequence ?? 0);
-    this.#timer = setInterval(() => void this.#run(() => this.#settle()), syncMs).unref();
+    this.#timer = setInterval(() => this.#look(), syncMs).unref();
     this.#fill();
   }
 
@@ -193,6 +193,7 @@ export class Spool {
       const use = onWritten(place);
       if (use !== 'free') segment.passOver(start, segment.size);
       if (use === 'held') segment.hold(place);
+      if (use === 'free') segment.unread += batch.count;
       if (use !== 'none') this.records += batch.count;
       this.#fill();
       return true;
@@ -207,8 +208,9 @@ export class Spool {
     while (this.bytes + size > this.#limit && this.#segments.length > 0) {
       const segment = this.#segments[0] as Segment;
       if (segment === this.#written) await this.#endWriting();
-      const unread = await segment.countUnread().catch(() => 0);
-      this.#lose('spool_full', unread, segment);
+      const { known, error } = await segment.countUnread();
+      this.#lose('spool_full', known, segment);
+      if (error !== undefined) this.#giveUp(segment, error);
       this.#segments.shift();
       await this.#remove([segment]);
     }
@@ -267,6 +269,11 @@ export class Spool {
     await this.#writer?.datasync();
   }
 
+  #look(): void {
+    void this.#run(() => this.#settle());
+    if (this.#segments.some(({ failures }) => failures > 0)) this.#fill();
+  }
+
   /** From time to time: what was written gets on the disk, what was delivered goes. */
   async #settle(): Promise<void> {
     try {
@@ -318,7 +325,7 @@ export class Spool {
 
   async #readNext(): Promise<Stored | undefined> {
     for (const segment of this.#segments) {
-      while (!segment.isRead && !segment.isForeign) {
+      while (!segment.isRead && !segment.isForeign && performance.now() >= segment.pausedUntil) {
         const stored = await this.#readFrom(segment);
         if (stored) return stored;
       }
@@ -331,13 +338,32 @@ export class Spool {
     try {
       const { batch, damaged, lost } = await segment.read(BATCH);
       if (damaged > 0) this.#onDamage(segment, lost);
+      [segment.failures, segment.pausedUntil] = [0, 0];
       return batch;
     } catch (error) {
-      this.#fault(error);
-      segment.isDamaged = true;
-      segment.position = segment.size;
+      await this.#onUnreadable(segment, error);
       return undefined;
     }
+  }
+
+  /** What the file system can't do now (EMFILE, EIO) it may do later; what is gone won't come back. */
+  async #onUnreadable(segment: Segment, error: unknown): Promise<void> {
+    await segment.close().catch(() => undefined);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      this.#fault(error);
+      const [first, longest] = PAUSES;
+      segment.pausedUntil = performance.now() + Math.min(first * 2 ** segment.failures++, longest);
+      return;
+    }
+    this.#lose('spool_missing', segment.unread, segment);
+    this.#giveUp(segment, error);
+    [segment.failures, segment.unread, segment.position] = [0, 0, segment.size];
+  }
+
+  /** Of an earlier run's segment nobody knows how many records were in it, so the segments are counted. */
+  #giveUp(segment: Segment, error: unknown): void {
+    this.#ledger.fault('export', 'spool_segment_lost');
+    this.#sayOnce(`spool: ${segment.path} is given up: ${wordsOf(error)}`);
   }
 
   #onDamage(segment: Segment, lost: number): void {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -368,5 +369,69 @@ test('a directory that goes away is said, and what comes back is used', async (t
   await store(spool, 2);
   t.regex(said.at(-1) as string, /takes records again/);
   t.deepEqual((await takeAll(spool)).map(numberOf), [2]);
+  await spool.close();
+});
+
+/** Takes `count` batches, however long that takes. */
+async function takeSome(spool: Spool, count: number): Promise<number[]> {
+  const numbers: number[] = [];
+  while (numbers.length < count) {
+    const stored = spool.take();
+    if (stored) numbers.push(numberOf(stored));
+    else await sleep(5);
+  }
+  return numbers;
+}
+
+test('what cannot be read for now is read later, and what is behind it meanwhile', async (t) => {
+  const directory = await filled(t);
+  const path = join(directory, segments(directory)[1] as string);
+  const { spool, ledger, said } = openRig(directory);
+  // Nothing is read before this is done; a link to itself can't be opened, and is replaced in one step below.
+  renameSync(path, `${path}.away`);
+  symlinkSync(path, path);
+  t.deepEqual(await takeSome(spool, 4), [1, 2, 5, 6]);
+  while (!ledger.faults.get('export/spool')) await sleep(5);
+  renameSync(`${path}.away`, path);
+  t.deepEqual(await takeSome(spool, 2), [3, 4]);
+  t.regex(said.join(), /ELOOP/);
+  t.deepEqual(lost(ledger), {});
+  await spool.close();
+});
+
+test('a file that is gone is counted, and its records where they are known', async (t) => {
+  const directory = await filled(t);
+  const old = segments(directory)[1] as string;
+  const { spool, ledger, said } = openRig(directory);
+  rmSync(join(directory, old));
+  t.deepEqual((await takeAll(spool)).map(numberOf), [1, 2, 5, 6]);
+  t.is(ledger.faults.get('export/spool_segment_lost'), 1);
+  t.deepEqual(lost(ledger), {});
+  t.regex(said.join(), /is given up: ENOENT/);
+  await spool.close();
+  const own = temporaryDirectory(t);
+  const second = openRig(own, 2 ** 20);
+  for (const number of [1, 2, 3, 4, 5]) await second.spool.append(batch(number, 100_000));
+  t.is(segments(own).length, 5);
+  rmSync(join(own, segments(own)[3] as string));
+  t.deepEqual((await takeAll(second.spool)).map(numberOf), [1, 2, 3, 5]);
+  t.deepEqual(lost(second.ledger), { spool_missing: 4 });
+  t.is(second.ledger.faults.get('export/spool_segment_lost'), 1);
+  t.is(second.spool.records, 1 + 2 + 3 + 5);
+  await second.spool.close();
+});
+
+test('what cannot be read is counted, too, when the limit is reached', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { spool, ledger } = openRig(directory, 2 ** 20);
+  for (const number of [1, 2, 3]) await spool.append(batch(number, 100_000));
+  const path = join(directory, segments(directory)[2] as string);
+  rmSync(path);
+  // A link to itself can't be opened, but removed.
+  symlinkSync(path, path);
+  t.deepEqual(await takeSome(spool, 2), [1, 2]);
+  for (let number = 11; number <= 20; number++) t.true(await spool.append(batch(number, 100_000)));
+  t.is(lost(ledger).spool_full, 3);
+  t.is(ledger.faults.get('export/spool_segment_lost'), 1);
   await spool.close();
 });
