@@ -31,7 +31,7 @@ export interface DeliveryLimits {
   readonly queueBytes?: number | undefined;
   /** First and longest pause before a batch is tried again, before jitter. Default 1,000 and 30,000. */
   readonly retryMs?: readonly [first: number, longest: number] | undefined;
-  /** Without an answer for so long a request is given up and the connection replaced. Default 60,000. */
+  /** Without an answer for so long a request is given up and the connection replaced. Default: twice the transport's own limit, at least 60,000. */
   readonly stuckMs?: number | undefined;
 }
 
@@ -66,10 +66,13 @@ const LAST_WRITES = 1000;
 const DIVIDE_AFTER = 5;
 const DROP_AFTER = 50;
 const MAX_REASONS = 100;
+const LEAST_STUCK = 60_000;
 /** They say nothing of the server, which is well. */
 const FAULTS_OF_REQUESTS = new Set(['invalid_argument', 'http_400', 'http_422']);
 
 export class Delivery {
+  /** As in the limits. */
+  readonly stuckMs: number;
   readonly counts: DeliveryCounts = { requests: 0, retries: 0, splits: 0, renewals: 0 };
   /** Called with each request that was answered: seconds, and `undefined` for accepted or the reason of the failure. */
   onRequest: (seconds: number, reason: string | undefined) => void = () => undefined;
@@ -82,7 +85,6 @@ export class Delivery {
   readonly #backlog: Backlog;
   readonly #spool: Spool | undefined;
   readonly #retryMs: readonly [number, number];
-  readonly #stuckMs: number;
   readonly #watchdog: NodeJS.Timeout;
   /** With when it was sent. */
   readonly #inFlight = new Map<Parcel, number>();
@@ -113,8 +115,8 @@ export class Delivery {
     this.#spool = spool;
     this.#backlog = new Backlog(limits.queueBytes ?? 32 * MEBIBYTE, spool);
     this.#retryMs = limits.retryMs ?? [1000, 30_000];
-    this.#stuckMs = limits.stuckMs ?? 60_000;
-    this.#watchdog = setInterval(() => this.#watch(), this.#stuckMs / 4).unref();
+    this.stuckMs = limits.stuckMs ?? Math.max(LEAST_STUCK, 2 * (transport.timeoutMs ?? 0));
+    this.#watchdog = setInterval(() => this.#watch(), this.stuckMs / 4).unref();
     if (!spool) return;
     spool.onReady = () => this.#pump();
     this.#pump();
@@ -266,15 +268,15 @@ export class Delivery {
   #watch(): void {
     const now = performance.now();
     if (this.#backlog.isIdle) this.#lastProgress = now;
-    const isStuck = now - this.#lastProgress > this.#stuckMs && this.#pauseTimer === undefined;
+    const isStuck = now - this.#lastProgress > this.stuckMs && this.#pauseTimer === undefined;
     if (isStuck) {
       this.#lastProgress = now;
       this.counts.renewals++;
       this.#transport.renew();
     }
-    const message = `no answer for ${this.#stuckMs / 1000} s`;
+    const message = `no answer for ${this.stuckMs / 1000} s`;
     for (const [parcel, sent] of this.#inFlight)
-      if (now - sent > this.#stuckMs)
+      if (now - sent > this.stuckMs)
         this.#onOutcome(parcel, { status: 'retry', reason: 'no_answer', message, retryAfterMs: undefined });
     if (isStuck) this.#pump();
   }

@@ -37,6 +37,7 @@ export function createGrpcTransport(settings: Settings, say: Say): Transport {
   };
   return {
     endpoint,
+    timeoutMs,
     send(request) {
       if (files?.refresh()) renew();
       // Wraps the memory, copies nothing.

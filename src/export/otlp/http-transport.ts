@@ -27,6 +27,7 @@ export function createHttpTransport(settings: Settings, say: Say): Transport {
   };
   return {
     endpoint: settings.endpoint,
+    timeoutMs: settings.timeoutMs,
     async send(request) {
       if (files?.refresh()) renew();
       try {

@@ -1,6 +1,7 @@
 /** Spans to an OTLP server, one for each connection that ended. */
 import { type Ledger, withPrefix } from '../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../model.ts';
+import { Batcher, type BatcherOptions } from './batcher.ts';
 import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
 import { readSampler, type Sampler } from './sampler.ts';
 import { type OtlpOptions, readDelay } from './settings.ts';
@@ -9,10 +10,7 @@ import { SpanWriter, type SpanWriterOptions } from './span-writer.ts';
 import { traceIds } from './trace-ids.ts';
 import { createTransport } from './transport.ts';
 
-export interface OtlpTracesOptions extends OtlpOptions, SpanWriterOptions, DeliveryLimits {
-  /** Longest time that a span waits for its batch. Default 1,000. */
-  readonly flushMs?: number | undefined;
-}
+export interface OtlpTracesOptions extends OtlpOptions, SpanWriterOptions, DeliveryLimits, Partial<BatcherOptions> {}
 
 export interface OtlpTracesExporter extends Exporter {
   /** Bytes that wait to be sent, the open batch included. */
@@ -21,7 +19,6 @@ export interface OtlpTracesExporter extends Exporter {
 }
 
 export const TRACES_EXPORTER = 'otlp-traces';
-const BATCH_BYTES = 512 * 1024;
 const EVENTS_VARIABLE = 'OTEL_SPAN_EVENT_COUNT_LIMIT';
 
 /** Throws an Error of one line when the options are no good; an absent server is no error. */
@@ -39,7 +36,9 @@ export function createOtlpTracesExporter(options: OtlpTracesOptions, ledger: Led
     say,
     limits: options,
   });
-  return new OtlpTraces(options, books, delivery);
+  const flushMs = options.flushMs ?? readDelay('OTEL_BSP_SCHEDULE_DELAY');
+  const writer = new SpanWriter(options);
+  return new OtlpTraces(writer, new Batcher(writer, delivery, { ...options, flushMs }), books, delivery);
 }
 
 class OtlpTraces implements OtlpTracesExporter {
@@ -47,23 +46,19 @@ class OtlpTraces implements OtlpTracesExporter {
   readonly delivery: Delivery;
   readonly #books: Ledger;
   readonly #writer: SpanWriter;
-  readonly #events: SpanEvents;
-  readonly #isSampled: Sampler;
-  readonly #flushMs: number;
-  #flushTimer: NodeJS.Timeout | undefined;
-  #closed: Promise<void> | undefined;
+  readonly #batcher: Batcher;
+  readonly #events = new SpanEvents(readEventLimit());
+  readonly #isSampled: Sampler = readSampler();
 
-  constructor(options: OtlpTracesOptions, books: Ledger, delivery: Delivery) {
-    this.delivery = delivery;
+  constructor(writer: SpanWriter, batcher: Batcher, books: Ledger, delivery: Delivery) {
+    this.#writer = writer;
+    this.#batcher = batcher;
     this.#books = books;
-    this.#writer = new SpanWriter(options);
-    this.#events = new SpanEvents(readEventLimit());
-    this.#isSampled = readSampler();
-    this.#flushMs = options.flushMs ?? readDelay('OTEL_BSP_SCHEDULE_DELAY');
+    this.delivery = delivery;
   }
 
   get queuedBytes(): number {
-    return this.delivery.queuedBytes + this.#writer.size;
+    return this.#batcher.queuedBytes;
   }
 
   export(records: readonly ConnectionRecord[]): void {
@@ -71,29 +66,20 @@ class OtlpTraces implements OtlpTracesExporter {
       if (record.event === 'close' || record.event === 'failed') this.#end(record);
       else this.#events.note(record);
     }
-    if (this.#writer.count > 0) this.#flushTimer ??= setTimeout(() => this.#cut(), this.#flushMs).unref();
+    this.#batcher.waitForMore();
   }
 
   #end(record: ConnectionRecord): void {
     const happened = this.#events.take(record);
     const ids = traceIds(record.id);
     if (!this.#isSampled(ids.trace)) return;
-    if (this.#closed) return void this.#books.lose('export', 'shutdown');
+    if (this.#batcher.isClosed) return void this.#books.lose('export', 'shutdown');
     this.#writer.add(record, ids, happened);
-    if (this.#writer.size >= Math.min(BATCH_BYTES, this.delivery.largest)) this.#cut();
+    this.#batcher.cutIfFull();
   }
 
   shutdown(deadline: number): Promise<void> {
-    if (this.#closed) return this.#closed;
-    this.#cut();
-    this.#closed = this.delivery.shutdown(deadline);
-    return this.#closed;
-  }
-
-  #cut(): void {
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    if (this.#writer.count > 0) this.delivery.push(this.#writer.take());
+    return this.#batcher.shutdown(deadline);
   }
 }
 

@@ -36,6 +36,8 @@ export type Outcome = Accepted | Refused;
 export interface Transport {
   /** Where it goes, for messages. */
   readonly endpoint: string;
+  /** Milliseconds after which a request without an answer ends as a retry; undefined: it may never end. */
+  readonly timeoutMs?: number;
   /**
    * Sends the protobuf bytes of one Export…ServiceRequest; they must not change any more. Never rejects. Connects when
    * it has to. After `close` the outcome of what is under way may be anything or never come.

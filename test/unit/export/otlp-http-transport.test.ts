@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { Delivery } from '../../../src/export/otlp/delivery.ts';
 import type { OtlpOptions, Signal } from '../../../src/export/otlp/settings.ts';
 import { createTransport, type Outcome } from '../../../src/export/otlp/transport.ts';
+import { Ledger } from '../../../src/ledger.ts';
 import { encodeResponse } from '../../support/otlp-decode.ts';
 import { type HttpAnswer, type HttpServerOptions, startOtlpHttpServer } from '../../support/otlp-http-server.ts';
 import { eventually } from '../../support/processes.ts';
@@ -114,6 +116,21 @@ test('no answer in time, and no server, may pass later', async (t) => {
   t.like(await nobody.send(request), { status: 'retry', reason: 'unavailable' });
   nobody.close();
 });
+
+for (const protocol of ['grpc', 'http/protobuf', 'http/json'] as const)
+  for (const signal of ['LOGS', 'METRICS', 'TRACES'] as const)
+    test(`over ${protocol} the watchdog of ${signal} leaves a request the time that it may take`, async (t) => {
+      for (const [timeoutMs, expected] of [
+        [45_000, 90_000],
+        [10_000, 60_000],
+      ] as const) {
+        const transport = createTransport({ endpoint: 'http://127.0.0.1:1', protocol, timeoutMs }, signal);
+        const ledger = new Ledger();
+        const delivery = new Delivery({ name: 'x', title: 'x', transport, ledger, say: () => undefined });
+        t.is(delivery.stuckMs, expected);
+        await delivery.shutdown(Date.now());
+      }
+    });
 
 test('what is under way when the connection is renewed ends as a retry, and the next one passes', async (t) => {
   const { endpoint, requests, stop } = await startOtlpHttpServer({ script: ['hang'] });
