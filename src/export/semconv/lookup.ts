@@ -1,4 +1,5 @@
 /** Look-ups of names. */
+import { hash } from 'node:crypto';
 import type { LookupRecord } from '../../model.ts';
 import { secondsBetween } from '../time.ts';
 import { type Attribute, define, oneOf } from './attribute.ts';
@@ -10,6 +11,18 @@ export function hasFailed({ errorType }: LookupRecord): boolean {
 }
 
 const lookupErrors = ['nxdomain', 'servfail', 'refused', 'formerr', 'notimp', 'timeout', '_OTHER'] as const;
+
+const UID_DIGITS = 32;
+
+/**
+ * The same look-up has the same uid, however often it is sent. One socket may ask for several types of a name at once, and
+ * hosts count their sockets alike.
+ */
+function uidOf(lookup: LookupRecord): string {
+  const { cookie, startTime, time, transport, questionType, questionName, peerAddress } = lookup;
+  const parts = [cookie, startTime, time, transport, questionType, questionName, peerAddress];
+  return hash('sha256', `sockflow/dns/${parts.join('/')}`, 'hex').slice(0, UID_DIGITS);
+}
 
 /** The attributes of a look-up of a name. */
 export function createLookupAttributes({
@@ -49,5 +62,6 @@ export function createLookupAttributes({
       "not the agent's own",
       (lookup) => (lookup.networkNamespace === ownNetworkNamespace ? undefined : lookup.networkNamespace),
     ),
+    define('log.record.uid', 'string', 'The same whenever this record is sent', 'always', uidOf),
   ];
 }

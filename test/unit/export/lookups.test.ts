@@ -36,7 +36,9 @@ test('JSON', (t) => {
   t.is(event_name, 'sockflow.dns.lookup');
   t.is(severity_number, 13);
   t.is(resource['process.pid'], 30197);
-  t.deepEqual(attributes, {
+  const { 'log.record.uid': uid, ...others } = attributes;
+  t.regex(uid, /^[\da-f]{32}$/);
+  t.deepEqual(others, {
     'dns.question.name': 'gone.example',
     'sockflow.dns.question.type': 'AAAA',
     'error.type': 'nxdomain',
@@ -69,6 +71,37 @@ test('OTLP: the same attributes, on the process that asked', (t) => {
   t.is(record?.eventName, 'sockflow.dns.lookup');
   t.deepEqual(record?.attributes['dns.question.name'], { kind: 'string', value: 'gone.example' });
   t.deepEqual(record?.attributes['error.type'], { kind: 'string', value: 'nxdomain' });
+});
+
+test('a look-up has the same uid whenever it is sent, in JSON and OTLP, and no other look-up has it', (t) => {
+  const lookups = [
+    lookup(),
+    lookup({ cookie: 10n }),
+    lookup({ time: startTime + 1_500_001n }),
+    lookup({ startTime: startTime + 1n }),
+    lookup({ questionType: 'A' }),
+    lookup({ questionName: 'gone2.example' }),
+    lookup({ transport: 'tcp' }),
+    lookup({ peerAddress: '10.0.0.54' }),
+  ];
+  const uidsOf = (agentVersion: string) => {
+    const writer = new LogWriter({
+      attributes: [],
+      lookupAttributes: createLookupAttributes({ ownNetworkNamespace }),
+      host: { ...host, agentVersion },
+    });
+    for (const one of lookups) writer.addLookup(one, startTime);
+    const items = decodeLogs(writer.take().bytes).flatMap(({ scopes }) => scopes.flatMap((scope) => scope.items));
+    return items.map(({ attributes }) => attributes['log.record.uid']?.value);
+  };
+  const uids = uidsOf('1.0.0');
+  t.is(new Set(uids).size, lookups.length);
+  t.deepEqual(uidsOf('2.0.0'), uids);
+  const format = createJsonLookupFormatter({ host, ownNetworkNamespace, attributes: {} });
+  t.deepEqual(
+    lookups.map((one) => JSON.parse(format(one)).attributes['log.record.uid']),
+    uids,
+  );
 });
 
 test('the metric has a series for success and one for each failure', (t) => {
