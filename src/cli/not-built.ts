@@ -10,7 +10,6 @@ export const notBuiltOptions: readonly string[] = [
   'health',
   'metric-attributes',
   'histogram',
-  'identity',
   'command-args',
   'user',
 ];

@@ -166,6 +166,11 @@ export const table = {
     directory,
     'Keep records that the server does not take in this directory, over restarts, too; docs/delivery.md',
   ).optional,
+  identity: define(
+    otlp,
+    oneOf('resource', 'record'),
+    'Where log records say whose they are: a resource for each process, or attributes of each record',
+  ).default('resource'),
   attribute: define(otlp, pairs, 'Added to each resource, in JSON lines too; repeatable').default(''),
 
   duration: define(running, duration, 'Stop by itself after this time').optional,

@@ -51,7 +51,7 @@ function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterConte
   const lookupAttributes = createLookupAttributes({ ownNetworkNamespace });
   const spool = options.spool === undefined ? undefined : open(options.spool, options.spoolSize, ledger, log);
   return createOtlpLogsExporter(
-    { ...common, attributes, lookupAttributes, queueBytes: options.queueSize, spool },
+    { ...common, attributes, lookupAttributes, identity: options.identity, queueBytes: options.queueSize, spool },
     ledger,
     log.warn,
   );

@@ -9,8 +9,9 @@ import type { Attribute } from '../semconv.ts';
 import { eventName, eventNames, severityNumber, severityText } from '../semconv.ts';
 import { type AttributeWriter, compileAttributes } from './attribute-writer.ts';
 import { ByteBuffer } from './buffer.ts';
+import { IdentityWriter } from './identity-writer.ts';
 import { type EncodedBatch, encodeText, ITEM, RequestWriter } from './request-writer.ts';
-import type { CommonResource } from './resource.ts';
+import type { CommonResource, Identity } from './resource.ts';
 
 export type { EncodedBatch } from './request-writer.ts';
 
@@ -18,6 +19,8 @@ export interface LogWriterOptions extends CommonResource {
   readonly attributes: readonly Attribute<ConnectionRecord>[];
   /** Of look-ups of names. Default: none. */
   readonly lookupAttributes?: readonly Attribute<LookupRecord>[];
+  /** Default `resource`: one for each process. With `record` there is one, the host's. */
+  readonly identity?: Identity;
 }
 
 const TIME = 0x09;
@@ -31,12 +34,15 @@ export class LogWriter {
   readonly #request: RequestWriter;
   readonly #writeAttributes: AttributeWriter<ConnectionRecord>;
   readonly #writeLookup: AttributeWriter<LookupRecord>;
+  readonly #identity: IdentityWriter | undefined;
   readonly #heads = { tcp: encodeHeads('tcp'), udp: encodeHeads('udp') };
 
   constructor(options: LogWriterOptions) {
-    this.#request = new RequestWriter(options);
-    this.#writeAttributes = compileAttributes(options.attributes, ATTRIBUTES, this.#request.arena);
-    this.#writeLookup = compileAttributes(options.lookupAttributes ?? [], ATTRIBUTES, this.#request.arena);
+    this.#request = new RequestWriter(options, options.identity);
+    const { arena } = this.#request;
+    this.#writeAttributes = compileAttributes(options.attributes, ATTRIBUTES, arena);
+    this.#writeLookup = compileAttributes(options.lookupAttributes ?? [], ATTRIBUTES, arena);
+    if (options.identity === 'record') this.#identity = new IdentityWriter(options, ATTRIBUTES, arena);
   }
 
   /** Records since the last `take`. */
@@ -75,12 +81,14 @@ export class LogWriter {
     arena.bytes.set(head, start + 18);
     arena.position = start + 18 + head.length;
     writeAttributes(record);
+    this.#identity?.write(record.process);
     arena.end(start);
     this.#request.commit(record.process, from);
   }
 
   /** The request with all records since the last call, and begins anew. */
   take(): EncodedBatch {
+    this.#identity?.reset();
     return this.#request.take();
   }
 }

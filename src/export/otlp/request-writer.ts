@@ -10,7 +10,13 @@
 import type { Process } from '../../model.ts';
 import { schemaUrl, scopeName } from '../semconv.ts';
 import { ByteBuffer, varintSize } from './buffer.ts';
-import { type CommonResource, createResourceWriter, type ResourceWriter } from './resource.ts';
+import {
+  type CommonResource,
+  createHostResourceWriter,
+  createResourceWriter,
+  type Identity,
+  type ResourceWriter,
+} from './resource.ts';
 
 /** A request that is ready to be sent, and the number of items in it. */
 export interface EncodedBatch {
@@ -43,6 +49,8 @@ export class RequestWriter {
   /** Where items are written, each in the field `ITEM`. */
   readonly arena = new ByteBuffer(256 * 1024);
   readonly #resources = new ByteBuffer(64 * 1024);
+  /** One resource for all processes. */
+  readonly #isOne: boolean;
   readonly #writeResource: ResourceWriter;
   readonly #scope: Uint8Array;
   readonly #schema = encodeText(THIRD, schemaUrl);
@@ -51,8 +59,9 @@ export class RequestWriter {
   #lastProcess: Process | undefined;
   #lastGroup: Group | undefined;
 
-  constructor(resource: CommonResource) {
-    this.#writeResource = createResourceWriter(resource, this.#resources);
+  constructor(resource: CommonResource, identity: Identity = 'resource') {
+    this.#isOne = identity === 'record';
+    this.#writeResource = (this.#isOne ? createHostResourceWriter : createResourceWriter)(resource, this.#resources);
     this.#scope = encodeScope(resource.host.agentVersion);
   }
 
@@ -63,7 +72,7 @@ export class RequestWriter {
 
   /** What was written into the arena from `start` on is an item of this process. */
   commit(process: Process | undefined, start: number): void {
-    const group = this.#groupOf(process);
+    const group = this.#groupOf(this.#isOne ? undefined : process);
     const end = this.arena.position;
     group.size += end - start;
     if (group.end === start) group.runs[group.runs.length - 1] = end;

@@ -17,6 +17,9 @@ import { ByteBuffer } from './buffer.ts';
 /** Appends the `resource` field of a ResourceLogs to the buffer: Resource { attributes = 1 }. */
 export type ResourceWriter = (process: Process | undefined) => void;
 
+/** Where what says who it was stands: on the resource of the records, or on each of them. */
+export type Identity = 'resource' | 'record';
+
 const SERVICE_NAME = 'service.name';
 const ATTRIBUTES = 0x0a;
 const RESOURCE = 0x0a;
@@ -35,15 +38,26 @@ export interface CommonResource extends ShownLabels {
 
 export function createResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
   const common = encodeCommon(resource);
-  const write = compileAttributes(createResourceAttributes(resource), ATTRIBUTES, out);
-  const writeUnknown = compileAttributes(unknownProcess, ATTRIBUTES, out);
+  const writeIdentity = compileIdentity(resource, ATTRIBUTES, out);
   return (process) => {
     const start = out.begin(RESOURCE);
-    if (process === undefined) writeUnknown(undefined);
-    else write(process);
+    writeIdentity(process);
     out.raw(common);
     out.end(start);
   };
+}
+
+/** Of a resource that says nothing of a process: that is on the records. */
+export function createHostResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
+  const common = encodeCommon(resource);
+  return () => out.delimited(RESOURCE, common);
+}
+
+/** Appends what says which process it was, each attribute in the field `tag`. */
+export function compileIdentity(shown: ShownLabels, tag: number, out: ByteBuffer): ResourceWriter {
+  const write = compileAttributes(createResourceAttributes(shown), tag, out);
+  const writeUnknown = compileAttributes(unknownProcess, tag, out);
+  return (process) => (process === undefined ? writeUnknown(undefined) : write(process));
 }
 
 function encodeCommon({ host, extra = {} }: CommonResource): Uint8Array {
@@ -74,9 +88,13 @@ export function readAttributes<Source>(
 
 /** The attributes of the resource of a process; of the host alone when the process isn't known. */
 export function readResource(process: Process | undefined, common: CommonResource): Record<string, AttributeValue> {
-  const attributes = createResourceAttributes(common);
-  const own = process ? readAttributes(attributes, process) : readAttributes(unknownProcess, undefined);
-  return { ...own, ...readCommon(common) };
+  return { ...readIdentity(process, common), ...readCommon(common) };
+}
+
+/** What says which process it was. */
+export function readIdentity(process: Process | undefined, shown: ShownLabels): Record<string, AttributeValue> {
+  if (process === undefined) return readAttributes(unknownProcess, undefined);
+  return readAttributes(createResourceAttributes(shown), process);
 }
 
 /** What is the same on all of them. */

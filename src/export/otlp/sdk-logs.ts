@@ -21,12 +21,21 @@ import {
   severityText,
 } from '../semconv.ts';
 import { toHrTime } from '../time.ts';
-import { type CommonResource, readAttributes, readResource } from './resource.ts';
+import {
+  type CommonResource,
+  type Identity,
+  readAttributes,
+  readCommon,
+  readIdentity,
+  readResource,
+} from './resource.ts';
 
 export interface SdkLogsOptions extends CommonResource {
   readonly name: string;
   readonly exporter: LogRecordExporter;
   readonly attributes: readonly Attribute<ConnectionRecord>[];
+  /** Default `resource`. */
+  readonly identity?: Identity;
   /** Resources that are kept, one for each observed process. Default 1,000. */
   readonly maxResources?: number;
   /** When a record came here, UNIX nanoseconds. Default: the clock. */
@@ -35,14 +44,14 @@ export interface SdkLogsOptions extends CommonResource {
 
 /** Hands each batch to the exporter as one call. A batch that it refuses is counted as lost. */
 export function createSdkLogsExporter(options: SdkLogsOptions, ledger: Ledger): Exporter {
-  const { name, exporter, attributes, now = () => BigInt(Date.now()) * 1_000_000n } = options;
+  const { name, exporter, now = () => BigInt(Date.now()) * 1_000_000n } = options;
   const emitted: ReadableLogRecord[] = [];
   const loggers = createLoggers(options, options.maxResources ?? 1000, emitted);
   return {
     name,
     export(records) {
       const observedTimestamp = toHrTime(now());
-      for (const record of records) loggers(record.process).emit(toLogRecord(record, attributes, observedTimestamp));
+      for (const record of records) loggers(record.process).emit(toLogRecord(record, options, observedTimestamp));
       hand(exporter, emitted.splice(0), name, ledger);
     },
     async shutdown() {
@@ -53,7 +62,7 @@ export function createSdkLogsExporter(options: SdkLogsOptions, ledger: Ledger): 
 
 /** The logger of a process. Found by what its resource says: a name that comes later makes another resource. */
 function createLoggers(
-  common: CommonResource,
+  common: SdkLogsOptions,
   max: number,
   emitted: ReadableLogRecord[],
 ): (process?: Process) => Logger {
@@ -65,7 +74,7 @@ function createLoggers(
     shutdown: async () => undefined,
   };
   return (process) => {
-    const attributes = readResource(process, common);
+    const attributes = common.identity === 'record' ? readCommon(common) : readResource(process, common);
     const key = JSON.stringify(attributes);
     const logger = cache.get(key) ?? createLogger(attributes, common.host.agentVersion, processor);
     cache.set(key, logger);
@@ -80,19 +89,16 @@ function createLogger(attributes: Record<string, AttributeValue>, version: strin
   return new LoggerProvider({ resource, processors: [processor] }).getLogger(scopeName, version, { schemaUrl });
 }
 
-function toLogRecord(
-  record: ConnectionRecord,
-  attributes: readonly Attribute<ConnectionRecord>[],
-  observedTimestamp: [number, number],
-) {
+function toLogRecord(record: ConnectionRecord, options: SdkLogsOptions, observedTimestamp: [number, number]) {
   const severity = severityNumber(record);
+  const own = readAttributes(options.attributes, record);
   return {
     eventName: eventName(record),
     timestamp: toHrTime(record.time),
     observedTimestamp,
     severityNumber: severity satisfies SeverityNumber,
     severityText: severityText[severity],
-    attributes: mutable(readAttributes(attributes, record)),
+    attributes: mutable(options.identity === 'record' ? { ...own, ...readIdentity(record.process, options) } : own),
   };
 }
 

@@ -1,64 +1,10 @@
-import { ExportResultCode } from '@opentelemetry/core';
-import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import test from 'ava';
 import { LogWriter } from '../../../src/export/otlp/log-writer.ts';
-import { createSdkLogsExporter } from '../../../src/export/otlp/sdk-logs.ts';
-import { type Attribute, createRecordAttributes, resourceAttributes, schemaUrl } from '../../../src/export/semconv.ts';
-import { Ledger } from '../../../src/ledger.ts';
+import { type Attribute, resourceAttributes, schemaUrl } from '../../../src/export/semconv.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
-import { type Decoded, type DecodedRecord, type DecodedResource, decodeLogs } from '../../support/otlp-decode.ts';
-import { host, makeProcess, makeRecord, makeVariedRecords, ownNetworkNamespace } from '../../support/otlp-records.ts';
-
-type Table = readonly Attribute<ConnectionRecord>[];
-
-const table = createRecordAttributes({ ownNetworkNamespace });
-const observed = 1_795_560_300_000_000_007n;
-
-function writeOurs(records: readonly ConnectionRecord[], attributes: Table = table): Uint8Array {
-  const writer = new LogWriter({ attributes, host });
-  for (const record of records) writer.add(record, observed);
-  return writer.take().bytes;
-}
-
-function writeSdks(records: readonly ConnectionRecord[], attributes: Table = table): Uint8Array {
-  let bytes: Uint8Array | undefined;
-  const exporter: LogRecordExporter = {
-    export(logs, done) {
-      bytes = ProtobufLogsSerializer.serializeRequest(logs);
-      done({ code: ExportResultCode.SUCCESS });
-    },
-    shutdown: async () => undefined,
-    forceFlush: async () => undefined,
-  };
-  const options = { name: 'sdk', exporter, attributes, host, now: () => observed };
-  createSdkLogsExporter(options, new Ledger()).export(records);
-  return bytes as Uint8Array;
-}
-
-/** The SDK tells int from double by the value, we by the table: 0 seconds stay a double. Only the number is compared. */
-function withoutKinds(attributes: Record<string, Decoded>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(attributes)
-      .map(([key, { kind, value }]) => [key, kind === 'int' || kind === 'double' ? Number(value) : value] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-}
-
-function normalise(resources: DecodedResource<DecodedRecord>[]) {
-  return resources
-    .map((resource) => ({
-      ...resource,
-      attributes: withoutKinds(resource.attributes),
-      scopes: resource.scopes.map((scope) => ({
-        ...scope,
-        items: scope.items
-          .map((record) => ({ ...record, attributes: withoutKinds(record.attributes) }))
-          .sort((a, b) => Number(a.time - b.time)),
-      })),
-    }))
-    .sort((a, b) => (JSON.stringify(a.attributes) < JSON.stringify(b.attributes) ? -1 : 1));
-}
+import { normalise, observed, type Table, table, writeOurs, writeSdks } from '../../support/otlp-both-ways.ts';
+import { type DecodedRecord, decodeLogs } from '../../support/otlp-decode.ts';
+import { host, makeProcess, makeRecord, makeVariedRecords } from '../../support/otlp-records.ts';
 
 const records = makeVariedRecords();
 
@@ -90,9 +36,9 @@ test('the comparison finds an attribute that is dropped or changed on one side',
   const reference = normalise(decodeLogs(writeSdks(records)));
   for (const { key } of table) {
     const dropped = table.filter((attribute) => attribute.key !== key);
-    t.notDeepEqual(normalise(decodeLogs(writeOurs(records, dropped))), reference, `${key} dropped`);
+    t.notDeepEqual(normalise(decodeLogs(writeOurs(records, { attributes: dropped }))), reference, `${key} dropped`);
     const changed = table.map((attribute) => (attribute.key === key ? change(attribute) : attribute));
-    t.notDeepEqual(normalise(decodeLogs(writeOurs(records, changed))), reference, `${key} changed`);
+    t.notDeepEqual(normalise(decodeLogs(writeOurs(records, { attributes: changed }))), reference, `${key} changed`);
   }
 });
 
@@ -171,7 +117,7 @@ test('text that is not well formed becomes U+FFFD, and values of any length stay
       read: () => text,
     }),
   );
-  const [resource] = decodeLogs(writeOurs([makeRecord(0), makeRecord(1)], [...attributes, ...table]));
+  const [resource] = decodeLogs(writeOurs([makeRecord(0), makeRecord(1)], { attributes: [...attributes, ...table] }));
   for (const { attributes: read } of resource?.scopes[0]?.items ?? [])
     odd.forEach((text, index) => void t.is(read[`odd.n${index}`]?.value, text.toWellFormed()));
 });
@@ -187,7 +133,7 @@ test('numbers that are no plain count are kept as they are', (t) => {
       read: () => number,
     }),
   );
-  const [resource] = decodeLogs(writeOurs([makeRecord(0)], attributes));
+  const [resource] = decodeLogs(writeOurs([makeRecord(0)], { attributes }));
   const read = resource?.scopes[0]?.items[0]?.attributes ?? {};
   numbers.forEach((number, index) => void t.is(Number(read[`number.n${index}`]?.value), number));
 });
@@ -198,7 +144,7 @@ test('lists and flags are written', (t) => {
     { key: 'some.list', type: 'string[]', description: '', when: '', read: () => list },
     { key: 'some.flag', type: 'boolean', description: '', when: '', read: () => false },
   ];
-  t.deepEqual(normalise(decodeLogs(writeOurs([makeRecord(0)], attributes)))[0]?.scopes[0]?.items[0]?.attributes, {
+  t.deepEqual(normalise(decodeLogs(writeOurs([makeRecord(0)], { attributes })))[0]?.scopes[0]?.items[0]?.attributes, {
     'some.flag': false,
     'some.list': list.map((value) => ({ kind: 'string', value })),
   });
