@@ -1,6 +1,7 @@
 /** What records cost on their way to OTLP: the writer, in batches as the exporter cuts them, and the metrics. Best of several rounds. */
-import { ConnectionMetrics } from '../src/export/otlp/connection-metrics.ts';
+
 import { LogWriter } from '../src/export/otlp/log-writer.ts';
+import { ConnectionMetrics } from '../src/export/otlp/metrics/connections.ts';
 import { createRecordAttributes } from '../src/export/semconv.ts';
 import type { ConnectionRecord } from '../src/model.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';

@@ -10,7 +10,7 @@ import type { ExporterContext } from '../index.ts';
 import { createLookupAttributes, createRecordAttributes, hasFailed } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
-import { createOtlpMetricsExporter } from './metrics.ts';
+import { createOtlpMetricsExporter } from './metrics/exporter.ts';
 import type { OtlpOptions } from './settings.ts';
 import { createOtlpTracesExporter, type OtlpTracesExporter } from './traces.ts';
 

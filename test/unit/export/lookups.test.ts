@@ -1,8 +1,8 @@
 /** Look-ups of names in every output. */
 import test from 'ava';
 import { createJsonLookupFormatter } from '../../../src/export/json.ts';
-import { ConnectionMetrics } from '../../../src/export/otlp/connection-metrics.ts';
 import { LogWriter } from '../../../src/export/otlp/log-writer.ts';
+import { ConnectionMetrics } from '../../../src/export/otlp/metrics/connections.ts';
 import { createLookupAttributes, hasFailed } from '../../../src/export/semconv.ts';
 import { createTextFormatter } from '../../../src/export/text.ts';
 import type { LookupRecord } from '../../../src/model.ts';

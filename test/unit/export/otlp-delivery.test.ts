@@ -4,7 +4,7 @@ import { AggregationTemporality, DataPointType, type ResourceMetrics } from '@op
 import test, { type ExecutionContext } from 'ava';
 import { Delivery, type DeliveryLimits } from '../../../src/export/otlp/delivery.ts';
 import { type EncodedBatch, LogWriter } from '../../../src/export/otlp/log-writer.ts';
-import { encodeMetrics } from '../../../src/export/otlp/metric-requests.ts';
+import { encodeMetrics } from '../../../src/export/otlp/metrics/requests.ts';
 import { splitRequest } from '../../../src/export/otlp/split.ts';
 import { createRecordAttributes } from '../../../src/export/semconv.ts';
 import { openSpool, type Spool } from '../../../src/export/spool/spool.ts';

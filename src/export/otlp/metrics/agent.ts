@@ -1,8 +1,8 @@
 /** The agent's books as metrics, through the plain SDK: a handful of series that nobody is in a hurry for. */
 import type { Meter, ObservableResult } from '@opentelemetry/api';
-import type { KernelCounts, Ledger } from '../../ledger.ts';
-import { agentMetrics, type MetricDefinition, metricAttributeKeys } from '../semconv.ts';
-import type { Delivery } from './delivery.ts';
+import type { KernelCounts, Ledger } from '../../../ledger.ts';
+import { agentMetrics, type MetricDefinition, metricAttributeKeys } from '../../semconv.ts';
+import type { Delivery } from '../delivery.ts';
 
 export interface Loss {
   readonly stage: string;

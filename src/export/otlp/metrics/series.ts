@@ -1,6 +1,6 @@
 /** What is aggregated: one series for each set of attributes of an instrument, up to a limit. */
 import type { Attributes } from '@opentelemetry/api';
-import { type MetricDefinition, metricAttributeKeys } from '../semconv.ts';
+import { type MetricDefinition, metricAttributeKeys } from '../../semconv.ts';
 
 /** A number that is added to. */
 export class SumSeries {

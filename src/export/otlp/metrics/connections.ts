@@ -3,9 +3,9 @@
  * lives until its close or failure: opened = closed + failed + count holds at any time. Only connections that were seen
  * alive are remembered; most are first heard of at their end.
  */
-import type { ConnectionRecord, LookupRecord } from '../../model.ts';
-import { durationOf, metricAttributeKeys } from '../semconv.ts';
-import { secondsBetween } from '../time.ts';
+import type { ConnectionRecord, LookupRecord } from '../../../model.ts';
+import { durationOf, metricAttributeKeys } from '../../semconv.ts';
+import { secondsBetween } from '../../time.ts';
 import { type ConnectionSeries, createInstruments, type Instruments, SeriesTable } from './connection-series.ts';
 import type { HistogramSeries } from './series.ts';
 

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import type { MetricData, ResourceMetrics, ScopeMetrics } from '@opentelemetry/sdk-metrics';
-import type { EncodedBatch } from './log-writer.ts';
+import type { EncodedBatch } from '../log-writer.ts';
 
 /** Points of one request: a few milliseconds' work, some hundred kilobytes. */
 const POINTS = 500;

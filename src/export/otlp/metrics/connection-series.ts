@@ -1,6 +1,6 @@
 /** The series of connections that share the default attributes: found once a record, then every instrument is a field. */
 import type { Attributes } from '@opentelemetry/api';
-import type { ConnectionRecord, ErrorType } from '../../model.ts';
+import type { ConnectionRecord, ErrorType } from '../../../model.ts';
 import {
   connectionMetrics,
   lookupMetric,
@@ -8,7 +8,7 @@ import {
   metricAttributeKeys,
   serverPort,
   serviceName,
-} from '../semconv.ts';
+} from '../../semconv.ts';
 import { HistogramSeries, Instrument, SumSeries } from './series.ts';
 
 export type Instruments = ReturnType<typeof createInstruments>;

@@ -7,18 +7,18 @@ import {
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import { type Ledger, withPrefix } from '../../ledger.ts';
-import type { ConnectionRecord, Exporter } from '../../model.ts';
-import { schemaUrl, scopeName } from '../semconv.ts';
-import { type AgentBooks, observeAgent } from './agent-metrics.ts';
-import { ConnectionMetrics, type ConnectionMetricsOptions } from './connection-metrics.ts';
-import { Delivery, type DeliveryLimits, type Say } from './delivery.ts';
-import { encodeMetrics } from './metric-requests.ts';
+import { type Ledger, withPrefix } from '../../../ledger.ts';
+import type { ConnectionRecord, Exporter } from '../../../model.ts';
+import { schemaUrl, scopeName } from '../../semconv.ts';
+import { Delivery, type DeliveryLimits, type Say } from '../delivery.ts';
+import { type CommonResource, readCommon } from '../resource.ts';
+import { readOwnServiceName } from '../settings.ts';
+import { createTransport, type OtlpOptions } from '../transport.ts';
+import { type AgentBooks, observeAgent } from './agent.ts';
+import { ConnectionMetrics, type ConnectionMetricsOptions } from './connections.ts';
 import { createMetricProducer } from './producer.ts';
-import { type CommonResource, readCommon } from './resource.ts';
-import { readOwnServiceName } from './settings.ts';
+import { encodeMetrics } from './requests.ts';
 import { readTemporality } from './temporality.ts';
-import { createTransport, type OtlpOptions } from './transport.ts';
 
 export interface OtlpMetricsOptions
   extends OtlpOptions,
