@@ -58,8 +58,9 @@ function runAgent({ options, warnings }: RunCommand, stderr: Stderr): Promise<nu
 /** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */
 const startPipeline: StartPipeline = async (...args) => {
   checkBuilt(dirname(import.meta.dirname));
-  const pipeline = await import('./pipeline.ts');
-  return pipeline.startPipeline(...args);
+  const [{ startPipeline }, { openLive }] = await Promise.all([import('./pipeline.ts'), import('./capture/live.ts')]);
+  const [options, log, ledger] = args;
+  return startPipeline(openLive(options, log, ledger), ...args);
 };
 
 process.exit(await main(process.argv.slice(2), process.env));

@@ -332,6 +332,8 @@ export interface Exporter {
   export(records: readonly ConnectionRecord[]): void;
   /** The same for look-ups of names; absent where they are of no use. */
   exportLookups?(lookups: readonly LookupRecord[]): void;
+  /** So much waits already that a source which can wait, should; absent where nothing ever waits. */
+  isBusy?(): boolean;
   /** Sends what is left until `deadline` (milliseconds, as Date.now()), then gives up and counts. Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }

@@ -38,7 +38,6 @@ export class Writer {
   #offset = 0;
   #done = 0;
   #excess = 0;
-  /** Bytes that wait. */
   #waiting = 0;
   /** Attempts in a row that found no room. */
   #tries = 0;
@@ -52,6 +51,11 @@ export class Writer {
     this.#descriptor = descriptor;
     this.#limit = limit;
     this.#callbacks = callbacks;
+  }
+
+  /** Bytes that wait. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** Takes the texts that there is room for. What waits longest stays: the reader gets whole stretches, in order. */

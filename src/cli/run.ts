@@ -18,7 +18,7 @@ export type StartPipeline = (
   options: Options,
   log: Log,
   ledger: Ledger,
-  callbacks: { onOutputLost(reason: string): void },
+  callbacks: { onOutputLost(reason: string): void; onEnd(): void },
 ) => Promise<Pipeline>;
 
 /** What run() needs of the process around it; tests bring their own. */
@@ -50,7 +50,8 @@ export async function run(options: Options, { log, start, onSignal, onException 
     if (signals > 1) atOnce.resolve({ how: 'now' });
   });
   const onOutputLost = (reason: string) => end.resolve(judge(reason));
-  const pipeline = await tryStart(() => start(options, log, ledger, { onOutputLost }), atOnce.promise, log);
+  const onEnd = () => end.resolve({ how: 'asked' });
+  const pipeline = await tryStart(() => start(options, log, ledger, { onOutputLost, onEnd }), atOnce.promise, log);
   if (typeof pipeline === 'number') return pipeline;
 
   const errors = countExceptions(onException, log, end.resolve);

@@ -14,8 +14,8 @@ const LIVE = 65_536;
 
 export interface NamesOptions {
   readonly ledger: Ledger;
-  /** Where the host's proc file system is. */
-  readonly proc?: string;
+  /** Where the host's proc file system is; undefined: nowhere, and so are the files that it leads to. */
+  readonly proc: string | undefined;
   readonly findProcess: (pid: number, serial: number) => Process | undefined;
 }
 
@@ -27,10 +27,11 @@ export interface Names {
   takeLookups(now: bigint): LookupRecord[];
 }
 
-export function createNames({ ledger, proc = '/proc', findProcess }: NamesOptions): Names {
+export function createNames({ ledger, proc, findProcess }: NamesOptions): Names {
   const cache = createNameCache();
   const named = new LRUCache<bigint, string>({ max: LIVE });
-  const hosts = createHosts({ proc, onUnused: (reason) => ledger.fault('correlate', reason) });
+  const onUnused = (reason: string) => ledger.fault('correlate', reason);
+  const hosts = proc === undefined ? () => undefined : createHosts({ proc, onUnused });
   const streams = createStreams(() => ledger.fault('correlate', 'dns_stream_hole'));
   let ended: LookupRecord[] = [];
   const lookups = createLookups({

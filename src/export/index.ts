@@ -5,12 +5,14 @@ import type { Log } from '../log.ts';
 import type { Exporter } from '../model.ts';
 import type { Selection } from '../select.ts';
 import { createConsoleExporter } from './console.ts';
+import type { Host } from './semconv/resource.ts';
 
 export interface ExporterContext {
   readonly options: Options;
   readonly selection: Selection;
   readonly ledger: Ledger;
   readonly log: Log;
+  readonly host: Host;
   readonly ownNetworkNamespace: number;
   readonly kernelCounts: () => KernelCounts;
   readonly onOutputLost: (reason: string) => void;

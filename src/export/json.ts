@@ -40,6 +40,7 @@ export function createJsonExporter(
     exportLookups: (lookups) => {
       if (withLookups) stdout.write(lookups.filter(hasFailed).map(formatLookup));
     },
+    isBusy: stdout.isBusy,
     shutdown: (deadline) => stdout.shutdown(deadline),
   };
 }

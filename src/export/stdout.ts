@@ -6,6 +6,8 @@ import { Writer } from '../writer.ts';
 export interface Stdout {
   /** Takes over a text for each record, line feeds included. What doesn't fit is counted as lost. */
   write(texts: readonly string[]): void;
+  /** More waits than a reader that is at work leaves. */
+  isBusy(): boolean;
   /** Writes what waits until `deadline` (as Date.now()) and counts the rest. */
   shutdown(deadline: number): Promise<void>;
 }
@@ -50,6 +52,7 @@ export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOp
         writer.start();
       });
     },
+    isBusy: () => writer.waiting > limit / 8,
     shutdown(deadline) {
       shutdown ??= writer.close(deadline);
       return shutdown;

@@ -31,6 +31,7 @@ export function createTextExporter(
     exportLookups: (lookups) => {
       if (withLookups) stdout.write(format(lookups.filter(hasFailed)));
     },
+    isBusy: stdout.isBusy,
     shutdown: (deadline) => stdout.shutdown(deadline),
   };
 }

@@ -5,7 +5,6 @@ import type { Options } from '../../cli/options.ts';
 import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
-import { machineIdFile, readHost } from '../host.ts';
 import type { ExporterContext } from '../index.ts';
 import { createLookupAttributes, createRecordAttributes, hasFailed } from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
@@ -19,7 +18,7 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
   const { options } = context;
   const common = {
     ...toOtlpOptions(options),
-    host: readHost(machineIdFile(options.hostRoot)),
+    host: context.host,
     extra: options.attribute,
     containerLabels: options.containerLabels,
     podLabels: options.podLabels,
@@ -68,13 +67,14 @@ function open(directory: string, limit: number, ledger: Ledger, log: Log): Spool
 }
 
 /** The events that were asked for; metrics see all. */
-function select(logs: OtlpLogsExporter, { selection }: ExporterContext): Exporter {
+function select(logs: OtlpLogsExporter, { selection, options }: ExporterContext): Exporter {
   return {
     name: logs.name,
     export: (records) => logs.export(records.filter(selection.otlp)),
     exportLookups: (lookups) => {
       if (selection.lookups.otlp) logs.exportLookups(lookups.filter(hasFailed));
     },
+    isBusy: () => logs.queuedBytes > options.queueSize / 2,
     shutdown: (deadline) => logs.shutdown(deadline),
   };
 }

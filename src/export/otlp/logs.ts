@@ -12,7 +12,7 @@ export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, Delivery
   readonly spool?: Spool | undefined;
 }
 
-export interface OtlpLogsExporter extends Required<Exporter> {
+export interface OtlpLogsExporter extends Omit<Required<Exporter>, 'isBusy'> {
   /** Bytes that wait to be sent, the open batch included. */
   readonly queuedBytes: number;
   readonly delivery: Delivery;
