@@ -1,6 +1,6 @@
 import test from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, startAgent } from '../support/agent.ts';
-import { type Containerd, IMAGE, type PodIdentity, startContainerd } from '../support/containerd.ts';
+import { type Containerd, IMAGE, kubeletLabels, type PodIdentity, startContainerd } from '../support/containerd.ts';
 import { Namespace } from '../support/netns.ts';
 import { tearDown } from '../support/processes.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
@@ -75,6 +75,30 @@ test.serial('both containers of a pod, at both ends of a connection between them
     });
   }
 });
+
+test.serial(
+  'containers of a pod that live for one connection, and are removed at their end, are all named',
+  async (t) => {
+    const short: PodIdentity = { name: 'batch-0', namespace: 'jobs', uid: '2f0e2d3c-aaaa-4bbb-8ccc-0123456789ab' };
+    const sandbox = await containerd.runPod(short);
+    const names = Array.from({ length: 10 }, (_, number) => `short-${number}`);
+    for (const name of names) {
+      const labels = kubeletLabels(short, name);
+      await containerd.removeEnded(
+        await containerd.runContainer(short, sandbox, name, ['/bin/sh', '-c', ONCE], labels),
+      );
+    }
+    await agent.waitFor('their connections', () => names.every((name) => endsOf(name).length === 1));
+    for (const name of names)
+      t.like(endsOf(name)[0]?.resource, {
+        ...image,
+        'container.label.tier': name,
+        'k8s.pod.name': short.name,
+        'k8s.namespace.name': short.namespace,
+        'k8s.container.name': name,
+      });
+  },
+);
 
 test.serial('a plain container of ctr, from its first connection on, which is its last', async (t) => {
   await containerd.run('plain', '/bin/sh', '-c', ONCE);

@@ -10,7 +10,7 @@ import { writeBusyboxRoot } from './busybox-image.ts';
 import { watchCgroups } from './cgroup.ts';
 import { Mounts } from './mounts.ts';
 import type { Namespace } from './netns.ts';
-import { finished, output, TIED, tearDown } from './processes.ts';
+import { eventually, finished, output, TIED, tearDown } from './processes.ts';
 
 /** The image that every container here is made of. */
 export const IMAGE = { name: 'sockflow.test/shop/busybox', tag: '1.0' };
@@ -30,12 +30,31 @@ export interface Containerd {
   /** Returns the id of the sandbox. */
   runPod(pod: PodIdentity): Promise<string>;
   /** Starts `command` in the pod; returns the id of the container. */
-  runContainer(pod: PodIdentity, sandbox: string, name: string, command: readonly string[]): Promise<string>;
+  runContainer(
+    pod: PodIdentity,
+    sandbox: string,
+    name: string,
+    command: readonly string[],
+    labels?: Readonly<Record<string, string>>,
+  ): Promise<string>;
+  /** Resolves when it has ended by itself, and nothing of it is left. */
+  removeEnded(container: string): Promise<void>;
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
   restart(): Promise<void>;
   log(): string;
   stop(): Promise<void>;
+}
+
+/** What the kubelet writes on each container. */
+export function kubeletLabels(pod: PodIdentity, container: string): Record<string, string> {
+  const entries = {
+    'container.name': container,
+    'pod.name': pod.name,
+    'pod.namespace': pod.namespace,
+    'pod.uid': pod.uid,
+  };
+  return Object.fromEntries(Object.entries(entries).map(([key, value]) => [`io.kubernetes.${key}`, value]));
 }
 
 export interface PodIdentity {
@@ -93,20 +112,25 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
       sandboxes.add(String(podSandboxId));
       return String(podSandboxId);
     },
-    async runContainer(pod, sandbox, name, command) {
+    async runContainer(pod, sandbox, name, command, labels = {}) {
       const { containerId } = await call('CreateContainer', {
         podSandboxId: sandbox,
         config: {
           metadata: { name, attempt: 0 },
           image: { image: REFERENCE },
           command,
-          labels: { tier: name },
+          labels: { tier: name, ...labels },
           logPath: `${name}.log`,
         },
         sandboxConfig: podConfig(pod),
       });
       await call('StartContainer', { containerId });
       return String(containerId);
+    },
+    async removeEnded(containerId) {
+      const state = async () => (await call('ContainerStatus', { containerId })).status as { state: number };
+      await eventually(`end of ${containerId}`, state, (status) => status.state === EXITED);
+      await call('RemoveContainer', { containerId });
     },
     async kill() {
       child.kill('SIGKILL');
@@ -227,20 +251,32 @@ const { root } = protobuf.parse(`
   message CreateContainer { string pod_sandbox_id = 1; ContainerConfig config = 2; PodConfig sandbox_config = 3; }
   message ContainerAnswer { string container_id = 1; }
   message StartContainer { string container_id = 1; }
+  message ContainerQuestion { string container_id = 1; }
+  message ContainerStatus { int32 state = 3; }
+  message ContainerStatusAnswer { ContainerStatus status = 1; }
   message StopPodSandbox { string pod_sandbox_id = 1; }
   message RemovePodSandbox { string pod_sandbox_id = 1; }
   message Nothing {}
 `);
+/** Of what a method is asked with, where it is not a message of that name. */
+const questions: Readonly<Record<string, string>> = {
+  ContainerStatus: 'ContainerQuestion',
+  RemoveContainer: 'ContainerQuestion',
+};
+/** State of a container by runtime.v1. */
+const EXITED = 2;
 const methods = {
   RunPodSandbox: 'PodAnswer',
   CreateContainer: 'ContainerAnswer',
   StartContainer: 'Nothing',
+  ContainerStatus: 'ContainerStatusAnswer',
+  RemoveContainer: 'Nothing',
   StopPodSandbox: 'Nothing',
   RemovePodSandbox: 'Nothing',
 };
 
 function ask(client: Client, name: keyof typeof methods, message: object): Promise<Record<string, unknown>> {
-  const request = root.lookupType(name);
+  const request = root.lookupType(questions[name] ?? name);
   const answer = root.lookupType(methods[name]);
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(

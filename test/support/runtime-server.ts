@@ -27,7 +27,11 @@ export interface RuntimeServer {
   readonly calls: string[];
   /** Tells all subscribers of an event. */
   publish(event: { readonly namespace: string; readonly topic: string; readonly id: string }): void;
-  /** Resolves when somebody has subscribed. */
+  /** The same by the runtime interface: a message of its stream, or bytes as they are. */
+  publishCri(event: Readonly<Record<string, unknown>> | Uint8Array): void;
+  /** Ends the streams of the runtime interface in order. */
+  endCri(): void;
+  /** Resolves when somebody has subscribed to containerd's own events, or to those of the runtime interface. */
   subscribed(): Promise<void>;
   /** As when the runtime is killed. */
   stop(): void;
@@ -60,6 +64,11 @@ const { root } = protobuf.parse(`
   message ContainersAnswer { repeated Container containers = 1; }
   message Envelope { string namespace = 2; string topic = 3; Any event = 4; }
   message Event { string id = 1; }
+  message ToldStatus { string id = 1; CriMeta metadata = 2; int64 created_at = 4; Image image = 8; map<string, string> labels = 12; }
+  message CriEvent {
+    string container_id = 1; int32 container_event_type = 2; int64 created_at = 3; PodStatus pod_sandbox_status = 4;
+    repeated ToldStatus containers_statuses = 5;
+  }
 `);
 
 const cri = '/runtime.v1.RuntimeService/';
@@ -74,9 +83,21 @@ const methods = {
   List: { path: `${containerd}containers.v1.Containers/List`, question: 'Nothing', answer: 'ContainersAnswer' },
 };
 
-export async function startRuntimeServer(socket: string, script: RuntimeScript): Promise<RuntimeServer> {
+/** Which streams of events it has; what it does not have is unimplemented. */
+export interface RuntimeStreams {
+  readonly own?: boolean;
+  readonly cri?: boolean;
+}
+
+type Stream = ServerWritableStream<Buffer, Buffer>;
+
+export async function startRuntimeServer(
+  socket: string,
+  script: RuntimeScript,
+  { own = true, cri: hasCri = false }: RuntimeStreams = {},
+): Promise<RuntimeServer> {
   const calls: string[] = [];
-  const streams = new Set<ServerWritableStream<Buffer, Buffer>>();
+  const streams = { own: new Set<Stream>(), cri: new Set<Stream>() };
   const waiting: (() => void)[] = [];
   const server = new Server({ 'grpc.max_send_message_length': -1 });
   for (const [name, { path, question, answer }] of Object.entries(methods)) {
@@ -89,12 +110,15 @@ export async function startRuntimeServer(socket: string, script: RuntimeScript):
     };
     server.addService({ [name]: definition(path, false) }, { [name]: handle });
   }
-  const subscribe = (call: ServerWritableStream<Buffer, Buffer>) => {
-    streams.add(call);
-    call.on('cancelled', () => streams.delete(call));
+  const subscribeTo = (listeners: Set<Stream>) => (call: Stream) => {
+    listeners.add(call);
+    call.on('cancelled', () => listeners.delete(call));
     for (const resolve of waiting.splice(0)) resolve();
   };
-  server.addService({ subscribe: definition(`${containerd}events.v1.Events/Subscribe`, true) }, { subscribe });
+  const serve = (name: string, path: string, listeners: Set<Stream>) =>
+    server.addService({ [name]: definition(path, true) }, { [name]: subscribeTo(listeners) });
+  if (own) serve('Subscribe', `${containerd}events.v1.Events/Subscribe`, streams.own);
+  if (hasCri) serve('GetContainerEvents', `${cri}GetContainerEvents`, streams.cri);
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix://${socket}`, ServerCredentials.createInsecure(), (error) =>
       error ? reject(error) : resolve(),
@@ -104,9 +128,17 @@ export async function startRuntimeServer(socket: string, script: RuntimeScript):
     calls,
     publish({ namespace, topic, id }) {
       const event = { type_url: 'containerd.events', value: encodeMessage('Event', { id }) };
-      for (const stream of streams) stream.write(encodeMessage('Envelope', { namespace, topic, event }));
+      for (const stream of streams.own) stream.write(encodeMessage('Envelope', { namespace, topic, event }));
     },
-    subscribed: () => (streams.size > 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    publishCri(event) {
+      const bytes = event instanceof Uint8Array ? Buffer.from(event) : encodeMessage('CriEvent', event);
+      for (const stream of streams.cri) stream.write(bytes);
+    },
+    endCri() {
+      for (const stream of streams.cri) stream.end();
+    },
+    subscribed: () =>
+      streams.own.size + streams.cri.size > 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
     stop: () => server.forceShutdown(),
   };
 }

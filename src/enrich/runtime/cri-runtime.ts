@@ -50,8 +50,11 @@ export function createCriRuntime(options: CriRuntimeOptions): Runtime {
     find,
     async watch(events, signal) {
       const { cri, containerd } = await open();
-      if (name === 'containerd') await watchContainerd(containerd, find, read, events, signal);
-      else await watchOver(cri, interval, events, signal);
+      const own = name === 'containerd' ? watchContainerd(containerd, find, read, events, signal) : undefined;
+      // Never the events of the interface where containerd has its own: up to version 1.7 it tells each of them to one
+      // listener only, and what we hear the kubelet would miss.
+      if (own && (await unlessUnbuilt(own))) return;
+      await watchCri(cri, { read, interval }, events, signal);
     },
   };
 }
@@ -75,23 +78,25 @@ async function watchContainerd(
   read: Reader,
   events: RuntimeEvents,
   signal: AbortSignal,
-): Promise<void> {
-  const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+): Promise<'ended'> {
+  const { promise: over, resolve, reject } = Promise.withResolvers<'ended'>();
   over.catch(() => undefined); // it may end while something else is waited for
   // Of what can't be read now, whoever sees a process of it asks again.
   const tell = (id: string, question: Promise<Found | undefined>) =>
     void question.then((found) => found && events.onFound(id, found)).catch(() => undefined);
   const own = async (namespace: string, id: string) => {
     const container = await containerd.get(namespace, id);
-    return container && fromContainerd(container, read);
+    // One that the kubelet did not make has its name in the runtime interface alone.
+    const isNamed = namespace !== KUBERNETES || container?.labels.has(POD.container);
+    return container && isNamed ? fromContainerd(container, read) : undefined;
   };
   const stop = containerd.watch({
-    onCreated: (namespace, id) => namespace !== KUBERNETES && tell(id, own(namespace, id)),
+    onCreated: (namespace, id) => tell(id, own(namespace, id)),
     // Of these the runtime interface knows more, but only once they are complete.
     onStarted: (namespace, id) => namespace === KUBERNETES && tell(id, find(id)),
     onEnd: reject,
   });
-  const end = () => resolve();
+  const end = () => resolve('ended');
   signal.addEventListener('abort', end, { once: true });
   try {
     for (const container of await containerd.list()) {
@@ -99,14 +104,33 @@ async function watchContainerd(
       if (found) events.onFound(container.id, found);
     }
     events.onConnected();
-    await over;
+    return await over;
   } finally {
     stop();
     signal.removeEventListener('abort', end);
   }
 }
 
-/** It keeps containers for a while after their end, so it is enough to ask when one is seen. */
+/** Where it has no events it is enough to ask when a container is seen: it keeps them for a while after their end. */
+async function watchCri(
+  cri: Cri,
+  { read, interval }: { readonly read: Reader; readonly interval: number },
+  events: RuntimeEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise: broken, reject } = Promise.withResolvers<never>();
+  broken.catch(() => undefined); // it may end while something else is waited for
+  const stop = cri.watch({
+    onContainer: (container) => events.onFound(container.id, fromCri(container, read)),
+    onEnd: (error) => error.kind !== 'unbuilt' && error.kind !== 'over' && reject(error),
+  });
+  try {
+    await Promise.race([watchOver(cri, interval, events, signal), broken]);
+  } finally {
+    stop();
+  }
+}
+
 async function watchOver(cri: Cri, interval: number, events: RuntimeEvents, signal: AbortSignal): Promise<void> {
   await cri.version();
   events.onConnected();

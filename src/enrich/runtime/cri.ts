@@ -3,7 +3,7 @@
  * are asked.
  */
 import { CallError, connect, type Method } from './grpc.ts';
-import { decode, encode, list, map, message, string } from './protobuf.ts';
+import { decode, encode, list, type Message, map, message, string } from './protobuf.ts';
 
 /** A container of a pod, as its runtime knows it. */
 export interface CriContainer {
@@ -28,7 +28,15 @@ export interface Cri {
   version(): Promise<{ readonly name: string; readonly version: string }>;
   /** Undefined: it has no such container. */
   find(id: string): Promise<CriContainer | undefined>;
+  /** Tells of each container as it is created, started and stopped, until the returned function is called or the stream is over. */
+  watch(listeners: CriListeners): () => void;
   close(): void;
+}
+
+export interface CriListeners {
+  onContainer(container: CriContainer): void;
+  /** Once. `unbuilt` or `over`: this runtime has no events, or does not tell them. */
+  onEnd(error: CallError): void;
 }
 
 /** `deadline`: milliseconds for each question. */
@@ -40,9 +48,7 @@ export function createCri(socket: string, deadline: number): Cri {
   };
   const podOf = async (id: string): Promise<CriPod | undefined> => {
     const { status } = await connection.call(podSandboxStatus, encode({ 1: id }));
-    if (!status?.metadata) return undefined;
-    const { name, uid, namespace } = status.metadata;
-    return { uid, name, namespace, labels: status.labels, annotations: status.annotations };
+    return status && toPod(status);
   };
   return {
     async version() {
@@ -66,6 +72,15 @@ export function createCri(socket: string, deadline: number): Cri {
         pod,
       };
     },
+    watch: ({ onContainer, onEnd }) =>
+      connection.stream(containerEvents, encode({}), {
+        onEnd,
+        onData({ id, pod, containers }) {
+          // The others of its pod have had events of their own; an event of the pod itself has its id.
+          const container = containers.find((one) => one.id === id);
+          if (container) onContainer(toContainer(container, pod && toPod(pod)));
+        },
+      }),
     close: () => connection.close(),
   };
 }
@@ -76,6 +91,16 @@ function unlessGone<Value>(question: Promise<Value>): Promise<Value | undefined>
     if (error instanceof CallError && error.kind === 'absent') return undefined;
     throw error;
   });
+}
+
+function toPod({ metadata, labels, annotations }: Message<typeof sandboxStatus>): CriPod | undefined {
+  if (!metadata) return undefined;
+  const { name, uid, namespace } = metadata;
+  return { uid, name, namespace, labels, annotations };
+}
+
+function toContainer({ id, metadata, image, labels }: Message<typeof told>, pod: CriPod | undefined): CriContainer {
+  return { id, name: metadata?.name ?? '', image: image?.asked || image?.image || '', labels, pod };
 }
 
 const imageSpec = { image: string(1), asked: string(18) };
@@ -92,6 +117,15 @@ const sandboxStatus = {
   annotations: map(8),
 };
 
+/** A container as an event has it. */
+const told = {
+  id: string(1),
+  metadata: message(2, { name: string(1) }),
+  image: message(8, imageSpec),
+  labels: map(12),
+};
+
+const eventAnswer = { id: string(1), pod: message(4, sandboxStatus), containers: list(5, told) };
 const versionAnswer = { name: string(2), version: string(3) };
 const listAnswer = { containers: list(1, container) };
 const containerAnswer = { status: message(1, { image: message(8, imageSpec) }) };
@@ -102,6 +136,7 @@ const versionMethod = method('Version', (bytes) => decode(versionAnswer, bytes))
 const listContainers = method('ListContainers', (bytes) => decode(listAnswer, bytes));
 const containerStatus = method('ContainerStatus', (bytes) => decode(containerAnswer, bytes));
 const podSandboxStatus = method('PodSandboxStatus', (bytes) => decode(sandboxAnswer, bytes));
+const containerEvents = method('GetContainerEvents', (bytes) => decode(eventAnswer, bytes));
 
 function method<Answer>(name: string, read: (bytes: Uint8Array) => Answer): Method<Answer> {
   return { path: `${service}/${name}`, decode: read };

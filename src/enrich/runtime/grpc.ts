@@ -24,9 +24,12 @@ export interface Listeners<Answer> {
   onEnd(error: CallError): void;
 }
 
-/** Why a call failed. `absent`: the server is there, and says that it doesn't know what was asked for. */
+/**
+ * Why a call failed. `absent`: the server is there, and says that it doesn't know what was asked for. `over`: a stream was
+ * ended by the server, in order.
+ */
 export class CallError extends Error {
-  readonly kind: 'absent' | 'unbuilt' | 'refused' | 'late' | 'unreachable' | 'malformed' | 'other';
+  readonly kind: 'absent' | 'unbuilt' | 'refused' | 'late' | 'unreachable' | 'malformed' | 'over' | 'other';
 
   constructor(kind: CallError['kind'], message: string) {
     super(message);
@@ -79,7 +82,7 @@ function follow<Answer>(call: ClientReadableStream<Answer>, { onData, onEnd }: L
   };
   call.on('data', onData);
   call.on('error', (error: ServiceError) => end(explain(error)));
-  call.on('end', () => end(new CallError('other', 'the stream ended')));
+  call.on('end', () => end(new CallError('over', 'the stream ended')));
   return () => {
     isOver = true;
     call.cancel();
