@@ -105,9 +105,10 @@ export async function startPipeline(
   // What is never answered ends without a batch.
   const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;
 
+  const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
   let stopping: Promise<void> | undefined;
   return {
-    description: `${watched}; outputs: ${exporters.map((exporter) => exporter.name).join(', ') || 'none'}`,
+    description: `${watched}; outputs: ${outputs}; ${identity.description}`,
     kernelCounts: () => source.counts(),
     shutdown(deadline) {
       stopping ??= stop(deadline);

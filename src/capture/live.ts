@@ -12,7 +12,7 @@ import { createSelection, type Selection } from '../select.ts';
 import { type Capture, lookupName, readReasons, startCapture } from './capture.ts';
 import { checkHost } from './host.ts';
 import type { CaptureOptions, Features } from './native.ts';
-import { describeFromProc, procOf } from './proc.ts';
+import { describeFromProc, procOf, showsHost } from './proc.ts';
 import type { Identity, Sink, Source } from './source.ts';
 
 /** Throws StartError when the host does not let it. */
@@ -48,6 +48,7 @@ function identify(options: Options, log: Log, ledger: Ledger, emit: (records: Co
   const kubernetes = createKubernetes(kubernetesOptions(options, ledger, log));
   const containers = createContainers({ options, ledger, log, kubernetes, emit });
   return {
+    description: `containers: ${containers.description}${kubernetes?.description ? `; pods: ${kubernetes.description}` : ''}`,
     enrichers: [createUserEnricher(lookupName, options.hostRoot), containers.enricher],
     completePeer: createClusterPeers(kubernetes),
     pass: containers.pass,
@@ -93,6 +94,18 @@ function describe(options: Options, { wantsDrop }: Selection, features: Features
   if (!features.cgroupHooks) off.push(`${byCgroup} (no cgroup v2)`);
   else if (!features.wholeHost) off.push(`${byCgroup} outside this cgroup namespace`);
   if (options.dns && !features.dns) off.push('names by DNS (Linux 6.2 or later and cgroup v2)');
+  off.push(...hidden(options));
   const missing = off.length > 0 ? `; off: ${off.join(', ')}` : '';
   return `Linux ${release()}, watching ${watched.join(' and ')}${missing}`;
+}
+
+/** What an agent in a container misses of the host around it. */
+function hidden({ hostRoot, dns }: Options): string[] {
+  if (showsHost('/proc')) return [];
+  const inside = "(not in the host's pid namespace)";
+  return [
+    `interfaces in other network namespaces ${inside}`,
+    ...(dns && !showsHost(procOf(hostRoot)) ? [`hosts files of other processes ${inside}`] : []),
+    ...(hostRoot === '/' ? ["user names of the host (no --host-root, so they are this container's)"] : []),
+  ];
 }

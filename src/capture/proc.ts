@@ -14,6 +14,19 @@ export function procOf(hostRoot: string): string {
   return existsSync(join(proc, 'self')) ? proc : '/proc';
 }
 
+/** Of a task that is a kernel's thread, in its stat. */
+const KERNEL_THREAD = 0x0020_0000;
+
+/** Whether it shows every process of the host: the kernel's threads are in no other pid namespace. */
+export function showsHost(proc: string): boolean {
+  try {
+    const flags = Number(fieldsBehindName(readFileSync(`${proc}/2/stat`, 'latin1'))[6]);
+    return (flags & KERNEL_THREAD) !== 0;
+  } catch {
+    return false;
+  }
+}
+
 /** `root`: where the host's proc file system is mounted. Undefined when the process is gone. */
 export function describeFromProc(pid: number, serial: number, root = '/proc'): Process | undefined {
   try {
@@ -54,9 +67,14 @@ function readExe(link: string): string | undefined {
   }
 }
 
-/** Field 22 of stat counts from boot; the name in field 2 may hold anything, so count from its closing bracket. */
+/** The name in field 2 of stat may hold anything, so count from its closing bracket. */
+function fieldsBehindName(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Field 22 of stat counts from boot. */
 function startTime(stat: string, systemStat: string): bigint {
-  const ticks = BigInt(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 0);
+  const ticks = BigInt(fieldsBehindName(stat)[19] ?? 0);
   const bootSeconds = BigInt(/^btime (\d+)/m.exec(systemStat)?.[1] ?? 0);
   return bootSeconds * 1_000_000_000n + (ticks * 1_000_000_000n) / ticksPerSecond;
 }

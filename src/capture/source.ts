@@ -28,6 +28,8 @@ export interface Source {
 
 /** Users, containers and pods of processes, and whose address a peer has in the cluster. */
 export interface Identity {
+  /** Who is asked for names, for the `ready` line. */
+  readonly description: string;
   readonly enrichers: readonly Enricher[];
   completePeer(record: ConnectionRecord): void;
   /** The records that need not wait for a name; the others come to `emit`. */

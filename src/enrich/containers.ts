@@ -1,4 +1,5 @@
 /** Containers from end to end: their ids at once, their names when a runtime says them, records that wait for that. */
+import { existsSync } from 'node:fs';
 import type { Options } from '../cli/options.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
@@ -24,6 +25,8 @@ export interface ContainersOptions {
 }
 
 export interface Containers {
+  /** Which runtimes are there to be asked. */
+  readonly description: string;
   readonly enricher: Enricher;
   /** The records that need not wait; the others come to `emit`. */
   pass(records: ConnectionRecord[]): ConnectionRecord[];
@@ -61,6 +64,7 @@ export function createContainers({ options, ledger, log, kubernetes, emit }: Con
     },
   });
   return {
+    description: options.docker ? describe(runtimes) : 'ids only (--no-docker)',
     enricher: createContainerEnricher({
       onContainer(container, pod) {
         lookup.learn(container, pod);
@@ -74,6 +78,12 @@ export function createContainers({ options, ledger, log, kubernetes, emit }: Con
       hold.releaseAll();
     },
   };
+}
+
+function describe(runtimes: readonly Runtime[]): string {
+  const present = runtimes.filter(({ socket }) => existsSync(socket));
+  if (present.length === 0) return "ids only (no runtime's socket is there yet)";
+  return present.map(({ name, socket }) => `${name} at ${socket}`).join(', ');
 }
 
 function safely(runtime: Runtime, ledger: Ledger, log: Pick<Log, 'limited'>): Asker {

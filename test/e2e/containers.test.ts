@@ -4,11 +4,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { showsHost } from '../../src/capture/proc.ts';
 import { attribute, type JsonRecord, spawnAgent, withAgent, within } from '../support/agent.ts';
 import { makeCgroup } from '../support/cgroup.ts';
 import { DockerServer } from '../support/docker-server.ts';
 import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
 import { eventually, inTime, result } from '../support/processes.ts';
+import { startRuntimeServer } from '../support/runtime-server.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -175,4 +177,45 @@ test.serial("with --host-root the host's sockets, users and machine id are those
       });
     });
   });
+});
+
+/** The line of a start with these options. */
+async function readyLine(args: readonly string[], through: readonly string[] = []): Promise<string> {
+  const once = ['--tcp', '--duration', '1ms', ...args];
+  const { stderr } = await result(spawnAgent(once, { through }));
+  return stderr.split('\n').find((line) => line.startsWith('sockflow: ready')) ?? stderr;
+}
+
+test.serial('the ready line says who is asked for names, or why nobody is', async (t) => {
+  const directory = temporaryDirectory(t);
+  const docker = await DockerServer.start(join(directory, 'docker.sock'));
+  t.teardown(() => docker.stop());
+  const runtime = await startRuntimeServer(join(directory, 'crio.sock'), {});
+  t.teardown(() => runtime.stop());
+  const given = ['--docker-socket', `${directory}/docker.sock`, '--runtime-endpoint', `${directory}/crio.sock`];
+  const root = ['--host-root', directory];
+  const kubelet = ['--kubernetes', 'kubelet', '--kubelet-endpoint', 'http://127.0.0.1:1'];
+  const of = async (...args: string[]) => (await readyLine(args)).replace(/.*?; (?=containers: )/, '');
+  t.is(await of(...given), `containers: docker at ${directory}/docker.sock, cri-o at ${directory}/crio.sock`);
+  t.is(await of(...root), "containers: ids only (no runtime's socket is there yet)");
+  const asked = 'containers: ids only (--no-docker); pods: from the kubelet at http://127.0.0.1:1';
+  t.is(await of('--no-docker', ...kubelet), asked);
+  mkdirSync(join(directory, 'var/lib/kubelet'), { recursive: true });
+  t.regex(await of(...root), /; pods: from the kubelet at http:\/\/127\.0\.0\.1:10255$/);
+});
+
+test.serial("outside of the host's pid namespace the ready line says what is missed", async (t) => {
+  const inside = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const alone = await readyLine([], inside);
+  t.regex(alone, /; off: .*interfaces in other network namespaces \(not in the host's pid namespace\)/);
+  t.regex(alone, /hosts files of other processes \(not in the host's pid namespace\)/);
+  t.regex(alone, /user names of the host \(no --host-root, so they are this container's\)/);
+
+  const root = temporaryDirectory(t);
+  const script = `mkdir "${root}/proc" && mount --rbind /proc "${root}/proc" && exec unshare --pid --fork --kill-child --mount-proc "$0" "$@"`;
+  const ofHost = ['unshare', '--mount', 'sh', '-ec', script];
+  const withHost = await readyLine(['--host-root', root], ofHost);
+  t.regex(withHost, /interfaces in other network namespaces/);
+  t.notRegex(withHost, /user names of the host/);
+  t.is(/hosts files of other processes/.test(withHost), !showsHost('/proc'));
 });

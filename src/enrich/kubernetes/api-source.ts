@@ -49,7 +49,7 @@ export function createApiSource(api: Api, { nodeName, kept, teller }: ApiSourceO
   );
   const find: PodSource['find'] = (uid, containerId) => namesOf(pods.find(uid, containerId), containerId, owners);
   return {
-    description: `pods of ${nodeName} from ${teller.server}`,
+    description: `of ${nodeName} from ${teller.server}`,
     isAnswered: false,
     find,
     async ask(longest) {

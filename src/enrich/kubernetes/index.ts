@@ -2,8 +2,9 @@
  * What Kubernetes knows of the pods of this node, from the API server or from the kubelet, whichever may be asked.
  * Without either, the names that the runtime has remain.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Options } from '../../cli/options.ts';
 import { StartError } from '../../errors.ts';
 import type { Ledger } from '../../ledger.ts';
@@ -35,6 +36,8 @@ export interface KubernetesOptions {
   readonly peers: boolean;
   readonly ledger: Ledger;
   readonly log: Log;
+  /** A kubelet has been here, so that it is worth a word that it will be asked. */
+  readonly isNode?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -55,6 +58,7 @@ export function kubernetesOptions(options: Options, ledger: Ledger, log: Log): K
     peers: options.kubernetesPeers,
     ledger,
     log,
+    isNode: existsSync(join(options.hostRoot, 'var/lib/kubelet')),
   };
 }
 
@@ -130,7 +134,7 @@ function fromKubelet(options: KubernetesOptions): Kubernetes {
   });
   const find: PodSource['find'] = (uid, containerId) => namesOf(pods.find(uid, containerId), containerId);
   return {
-    description: `pods from the kubelet at ${server}, once there are any`,
+    description: options.source === 'kubelet' || options.isNode ? `from the kubelet at ${server}` : '',
     find,
     isAnswered: true,
     ask: () => kubelet.refresh(),

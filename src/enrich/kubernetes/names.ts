@@ -15,7 +15,7 @@ export interface PodNames {
 
 /** What was learnt of pods, and a way to learn more. */
 export interface PodSource {
-  /** For the line that says what is watched. */
+  /** Where they are from, for the line that says what is watched; empty where none are expected. */
   readonly description: string;
   /** What is known now. `uid`: as the name of a cgroup has it. */
   find(uid: string | undefined, containerId: string | undefined): PodNames | undefined;
