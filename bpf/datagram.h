@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Datagrams on their way out of and into a socket, seen where the cgroup filters are: behind translation when they leave,
- * in front of the receive buffer when they come. The kernel's own form of the packet is looked at, which costs other
- * protocols a few loads.
+ * in front of the receive buffer when they come. Every datagram of the host pays for what happens here, so there are two
+ * ways through: the short one for a further datagram of a flow with plain headers, without a call but the look-up, and the
+ * long one for all else, which is a function of its own, so that the short one keeps its registers.
  */
 #ifndef SOCKFLOW_DATAGRAM_H
 #define SOCKFLOW_DATAGRAM_H
 
 #include "attempt.h"
+#include "dns.h"
 #include "flow.h"
 #include "nat.h"
 
@@ -16,6 +18,7 @@ const volatile bool watch_udp = true;
 #define IPPROTO_ESP 50
 #define IPPROTO_AH 51
 #define IPV4_HEADER 20
+#define IPV6_HEADER 40
 #define UDP_HEADER 8
 #define ETH_P_IP 0x0800
 
@@ -36,16 +39,8 @@ static __always_inline bool is_udp(const struct sock *sk) {
   return sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP && (family == AF_INET || family == AF_INET6);
 }
 
-/* The plain case, which is nearly all: an IPv4 header without options, in front of the packet's data. */
-static __always_inline bool read_plain(struct __sk_buff *ctx, __u32 header, struct datagram *d) {
-  const __u8 *data = (void *)(long)ctx->data;
-  if (header != IPV4_HEADER || data + IPV4_HEADER + UDP_HEADER > (const __u8 *)(long)ctx->data_end) return false;
-  if (data[9] != IPPROTO_UDP) return false;
-  *(__u32 *)d->from = *(const __u32 *)(data + 12);
-  *(__u32 *)d->to = *(const __u32 *)(data + 16);
-  d->from_port = bpf_ntohs(*(const __be16 *)(data + IPV4_HEADER));
-  d->to_port = bpf_ntohs(*(const __be16 *)(data + IPV4_HEADER + 2));
-  return true;
+static __always_inline __u32 header_size(const struct sk_buff *skb) {
+  return (__u16)(skb->transport_header - skb->network_header);
 }
 
 static __always_inline bool read_v4(struct __sk_buff *ctx, struct datagram *d) {
@@ -63,21 +58,17 @@ static __always_inline bool read_v6(struct __sk_buff *ctx, struct datagram *d) {
   return !bpf_skb_load_bytes(ctx, 8, d->from, 32); /* both addresses */
 }
 
-static __always_inline bool read_any(struct __sk_buff *ctx, __u32 header, struct datagram *d) {
-  __be16 ports[2];
-  if (header > 4096 || bpf_skb_load_bytes(ctx, header, ports, sizeof(ports))) return false;
-  d->from_port = bpf_ntohs(ports[0]);
-  d->to_port = bpf_ntohs(ports[1]);
-  return d->family == 6 ? read_v6(ctx, d) : read_v4(ctx, d);
-}
-
 static __always_inline bool read_datagram(struct __sk_buff *ctx, const struct sk_buff *skb, struct datagram *d) {
-  __u32 header = (__u16)(skb->transport_header - skb->network_header);
+  __u32 header = header_size(skb);
+  __be16 ports[2];
   d->family = ctx->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
   d->data = header + UDP_HEADER;
   d->payload = ctx->len - d->data;
   d->packets = ctx->gso_segs ? ctx->gso_segs : 1;
-  return (d->family == 4 && read_plain(ctx, header, d)) || read_any(ctx, header, d);
+  if (header > 4096 || bpf_skb_load_bytes(ctx, header, ports, sizeof(ports))) return false;
+  d->from_port = bpf_ntohs(ports[0]);
+  d->to_port = bpf_ntohs(ports[1]);
+  return d->family == 6 ? read_v6(ctx, d) : read_v4(ctx, d);
 }
 
 /* Of the addresses on the wire and the ports, whichever end it is. */
@@ -130,38 +121,66 @@ static __always_inline struct flow *flow_of(struct __sk_buff *ctx, const struct 
   return flow_of_others(socket, sk);
 }
 
-static __always_inline void datagram_leaves(struct __sk_buff *ctx, const struct sk_buff *skb, const struct sock *sk) {
-  struct datagram d = {};
-  struct endpoints e = {};
-  if (!read_datagram(ctx, skb, &d)) return;
-  bool is_translated = translated(skb, &e);
-  if (!is_translated) {
-    __builtin_memcpy(e.local, d.from, 16);
-    __builtin_memcpy(e.peer, d.to, 16);
-    e.peer_port = d.to_port;
-  }
-  __u64 cookie = bpf_get_socket_cookie(ctx);
-  struct flow *f = flow_of(ctx, sk, &d, &e, cookie, true);
-  if (!f) return;
-  if (is_translated) note_translation(f, &e);
-  __sync_fetch_and_add(&f->sent_bytes, d.payload);
-  __sync_fetch_and_add(&f->sent_packets, d.packets);
-  f->last_ns = bpf_ktime_get_boot_ns();
-  flow_socket_used(cookie); /* sending is done by its process */
+static __always_inline void datagram_counts(struct flow *f, __u32 payload, __u32 packets, bool outgoing) {
+  __sync_fetch_and_add(outgoing ? &f->sent_bytes : &f->received_bytes, payload);
+  __sync_fetch_and_add(outgoing ? &f->sent_packets : &f->received_packets, packets);
+  flow_moved(f);
 }
 
-static __always_inline void datagram_arrives(struct __sk_buff *ctx, const struct sk_buff *skb, const struct sock *sk) {
+/* The long way: headers of any kind, translation, the first datagram of a flow. */
+static __noinline int datagram_with_care(struct __sk_buff *ctx, __u64 cookie, bool outgoing) {
+  const struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+  const struct sock *sk = skb->sk;
   struct datagram d = {};
   struct endpoints e = {};
-  if (!read_datagram(ctx, skb, &d)) return;
-  __builtin_memcpy(e.local, d.to, 16);
-  __builtin_memcpy(e.peer, d.from, 16);
-  e.peer_port = d.from_port;
-  struct flow *f = flow_of(ctx, sk, &d, &e, bpf_get_socket_cookie(ctx), false);
-  if (!f) return;
-  __sync_fetch_and_add(&f->received_bytes, d.payload);
-  __sync_fetch_and_add(&f->received_packets, d.packets);
-  f->last_ns = bpf_ktime_get_boot_ns();
+  if (!sk || !read_datagram(ctx, skb, &d)) return 0;
+  bool moves = outgoing && translated(skb, &e);
+  if (!moves) {
+    __builtin_memcpy(e.local, outgoing ? d.from : d.to, 16);
+    __builtin_memcpy(e.peer, outgoing ? d.to : d.from, 16);
+    e.peer_port = outgoing ? d.to_port : d.from_port;
+  }
+  struct flow *f = flow_of(ctx, sk, &d, &e, cookie, outgoing);
+  if (!f) return 0;
+  if (moves) note_translation(f, &e);
+  datagram_counts(f, d.payload, d.packets, outgoing);
+  return 0;
+}
+
+/* The addresses and ports of a header without options, which is nearly all: the key but for the cookie. */
+static __always_inline bool read_plain(struct __sk_buff *ctx, __u32 header, struct flow_key *key, bool outgoing) {
+  const __u8 *ip = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  if (header == IPV4_HEADER && ip + IPV4_HEADER + UDP_HEADER <= end && ip[9] == IPPROTO_UDP) {
+    key->family = 4;
+    *(__be32 *)key->peer = *(const __be32 *)(ip + (outgoing ? 16 : 12));
+    key->port = bpf_ntohs(*(const __be16 *)(ip + IPV4_HEADER + (outgoing ? 2 : 0)));
+    return true;
+  }
+  if (header == IPV6_HEADER && ip + IPV6_HEADER + UDP_HEADER <= end && ip[6] == IPPROTO_UDP) {
+    key->family = 6;
+    __builtin_memcpy(key->peer, ip + (outgoing ? 24 : 8), 16);
+    key->port = bpf_ntohs(*(const __be16 *)(ip + IPV6_HEADER + (outgoing ? 2 : 0)));
+    return true;
+  }
+  return false;
+}
+
+static __always_inline void datagram_passes(struct __sk_buff *ctx, const struct sk_buff *skb, const struct sock *sk,
+                                            bool outgoing) {
+  __u32 header = header_size(skb);
+  struct flow_key key = {.cookie = cookie_of(sk)};
+  if (!key.cookie) key.cookie = bpf_get_socket_cookie(ctx);
+  bool is_plain = read_plain(ctx, header, &key, outgoing);
+  if (watch_dns && may_be_dns(sk, is_plain ? key.port : DNS_PORT))
+    dns_seen(ctx, outgoing ? SF_DNS_QUESTION : SF_DNS_ANSWER);
+  if (!watch_udp) return;
+  struct flow *f = NULL;
+  if (is_plain && !(outgoing && is_translated(skb))) f = bpf_map_lookup_elem(&flows, &key);
+  if (f)
+    datagram_counts(f, ctx->len - header - UDP_HEADER, ctx->gso_segs ? ctx->gso_segs : 1, outgoing);
+  else
+    datagram_with_care(ctx, key.cookie, outgoing);
+  if (outgoing) flow_socket_used(key.cookie); /* sending is done by its process */
 }
 
 /* A connected socket was told of an ICMP error; of a sending time and the like it is told without one. */

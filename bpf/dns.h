@@ -183,21 +183,24 @@ static __always_inline void emit_dns_packet(struct __sk_buff *ctx, const struct 
   bpf_loop(p->protocol == IPPROTO_UDP ? 1 : DNS_PIECES, emit_dns_piece, &pieces, 0);
 }
 
-/* Any packet of a socket; event: a question where it leaves, an answer where it comes. */
-static __always_inline void dns_packet_seen(struct __sk_buff *ctx, __u8 event) {
+const volatile bool watch_dns = true;
+
+/* Of a datagram, by the port of its peer. A connected socket remembers what it dialled. */
+static __always_inline bool may_be_dns(const struct sock *sk, __u16 port) {
+  __be16 dialled = sk->__sk_common.skc_dport;
+  return dialled ? is_dns_port(dialled) : port == DNS_PORT;
+}
+
+/* A message to or from port 53; event: a question where it leaves, an answer where it comes. Few packets get here. */
+static __noinline int dns_seen(struct __sk_buff *ctx, __u8 event) {
   const struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
   struct sock *sk = skb->sk;
-  if (!sk) return;
-  __u16 protocol = sk->sk_protocol;
-  struct dns_packet p = {.protocol = protocol, .event = event};
-  if (protocol == IPPROTO_TCP) {
-    if (!is_dns_port(sk->__sk_common.skc_dport)) return;
-  } else if (protocol != IPPROTO_UDP) {
-    return;
-  }
+  if (!sk) return 0;
+  struct dns_packet p = {.protocol = sk->sk_protocol, .event = event};
   p.transport = (__u16)(skb->transport_header - skb->network_header);
-  bool is_dns = protocol == IPPROTO_TCP ? read_dns_segment(ctx, sk, &p) : read_dns_datagram(ctx, sk, &p);
-  if (is_dns && is_watched(sk)) emit_dns_packet(ctx, sk, &p);
+  bool is_dns = p.protocol == IPPROTO_TCP ? read_dns_segment(ctx, sk, &p) : read_dns_datagram(ctx, sk, &p);
+  if (is_dns) emit_dns_packet(ctx, sk, &p);
+  return 0;
 }
 
 #endif

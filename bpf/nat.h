@@ -38,14 +38,18 @@ struct endpoints {
   __u8 true_peer[16]; /* where a translated packet goes; the port above, too */
 };
 
+/* For each datagram. */
+static __always_inline bool is_translated(const struct sk_buff *skb) {
+  if (!bpf_core_field_exists(skb->_nfct)) return false;
+  struct nf_conn *ct = (void *)(skb->_nfct & ~NFCT_WAY);
+  return ct && BPF_CORE_READ(ct, status) & IPS_NAT_MASK;
+}
+
 /* True when the packet is translated: fills in what its socket thinks, and where it goes. */
 static __always_inline bool translated(const struct sk_buff *skb, struct endpoints *e) {
-  if (!bpf_core_field_exists(skb->_nfct)) return false;
+  if (!is_translated(skb)) return false;
   __u64 tracked = skb->_nfct;
   struct nf_conn *ct = (void *)(tracked & ~NFCT_WAY);
-  if (!ct) return false;
-  unsigned long status = BPF_CORE_READ(ct, status);
-  if (!(status & IPS_NAT_MASK)) return false;
   struct address_pair original, reply;
   bpf_core_read(&original, sizeof(original), &ct->tuplehash[0].tuple);
   bpf_core_read(&reply, sizeof(reply), &ct->tuplehash[1].tuple);

@@ -10,6 +10,7 @@
  *   retransmit.h  segments sent again            segment.h     what a packet says by itself
  *   once.h        for hooks that interrupt each other
  *   flow.h        UDP conversations              datagram.h    packets that belong to them
+ *   flow-look.h   a look at all of them
  *   nat.h         translated addresses           dns.h         look-ups of names
  *   drop.h        what the kernel threw away
  */
@@ -24,6 +25,7 @@
 #include "drop.h"
 #include "emit.h"
 #include "existing.h"
+#include "flow-look.h"
 #include "life.h"
 #include "look.h"
 #include "once.h"
@@ -187,7 +189,10 @@ int BPF_PROG(reset_received_missed, const struct sock *sk) {
   return 0;
 }
 
-/* A packet leaves: datagrams are counted, and a SYN shows where a dialled address is translated to. */
+/*
+ * A packet leaves or comes: datagrams are counted, look-ups of names read, and a SYN shows where a dialled address is
+ * translated to. Always 1: every packet passes.
+ */
 SEC("cgroup_skb/egress")
 int leaving(struct __sk_buff *ctx) {
   struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -195,9 +200,10 @@ int leaving(struct __sk_buff *ctx) {
   if (!sk) return 1;
   if (sk->sk_protocol == IPPROTO_TCP) {
     if (watch_tcp && sk->__sk_common.skc_state == TCP_SYN_SENT && is_watched(sk)) tell_translation(ctx, skb);
-    return 1;
+    if (watch_dns && is_dns_port(sk->__sk_common.skc_dport) && is_watched(sk)) dns_seen(ctx, SF_DNS_QUESTION);
+  } else if (is_udp(sk) && is_watched(sk)) {
+    datagram_passes(ctx, skb, sk, true);
   }
-  if (watch_udp && is_udp(sk) && is_watched(sk)) datagram_leaves(ctx, skb, sk);
   return 1;
 }
 
@@ -205,7 +211,12 @@ SEC("cgroup_skb/ingress")
 int arriving(struct __sk_buff *ctx) {
   struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
   struct sock *sk = skb->sk;
-  if (sk && is_udp(sk) && is_watched(sk)) datagram_arrives(ctx, skb, sk);
+  if (!sk) return 1;
+  if (sk->sk_protocol == IPPROTO_TCP) {
+    if (watch_dns && is_dns_port(sk->__sk_common.skc_dport) && is_watched(sk)) dns_seen(ctx, SF_DNS_ANSWER);
+  } else if (is_udp(sk) && is_watched(sk)) {
+    datagram_passes(ctx, skb, sk, false);
+  }
   return 1;
 }
 
@@ -214,19 +225,6 @@ SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(error_reported, struct sock *sk) {
   if (is_udp(sk)) datagram_refused(sk, sk->sk_err);
   return 0;
-}
-
-/* Look-ups of names; attached unless they are not wanted. Always returns 1: every packet passes. */
-SEC("cgroup_skb/egress")
-int dns_leaving(struct __sk_buff *ctx) {
-  dns_packet_seen(ctx, SF_DNS_QUESTION);
-  return 1;
-}
-
-SEC("cgroup_skb/ingress")
-int dns_arriving(struct __sk_buff *ctx) {
-  dns_packet_seen(ctx, SF_DNS_ANSWER);
-  return 1;
 }
 
 /* Whatever packet is dropped on the host; attached only when asked for. */

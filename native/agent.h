@@ -16,7 +16,6 @@ struct sf_agent {
   struct sockflow_bpf *skeleton = nullptr;
   struct ring_buffer *ring = nullptr;
   struct bpf_link *cgroup_hooks[5] = {};
-  struct bpf_link *dns_hooks[2] = {};
   Routes routes;
   Interfaces interfaces;
   Conntrack conntrack;

@@ -147,24 +147,28 @@ bool choose_protocols(struct sockflow_bpf *skeleton, const struct sf_options *op
        {programs.tcp_state, programs.tcp_state_missed, programs.received, programs.connecting4, programs.connecting6})
     bpf_program__set_autoload(program, options->tcp);
   bpf_program__set_autoload(programs.leaving, packets);
-  for (auto *program : {programs.arriving, programs.error_reported, programs.look_at_flows})
-    bpf_program__set_autoload(program, udp);
+  skeleton->rodata->watch_dns = options->dns;
+  bpf_program__set_autoload(programs.arriving, udp || (packets && options->dns));
+  for (auto *program : {programs.error_reported, programs.look_at_flows}) bpf_program__set_autoload(program, udp);
   return packets;
 }
 
-// What counts datagrams, and where a SYN goes. None of it is needed by anything else.
+// What counts datagrams, and sees look-ups and where a SYN goes. None of it is needed by anything else.
 void attach_packets(struct sf_agent *agent, int root) {
   auto &programs = agent->skeleton->progs;
   auto &links = agent->skeleton->links;
   auto *hooks = agent->cgroup_hooks;
-  if (root < 0 || !agent->packets) return;
+  const auto &wanted = agent->options;
   // Without who ends them no conversation is begun.
-  bool udp = agent->options.udp && hooks[0] && attach_to_cgroup(programs.arriving, root, &hooks[4]);
-  bool leaving = (udp || !agent->options.udp) && attach_to_cgroup(programs.leaving, root, &hooks[3]);
-  if (udp && !leaving) destroy(hooks[4]);
-  if (udp && leaving) links.error_reported = bpf_program__attach(programs.error_reported);
-  agent->features.udp = udp && leaving;
+  if (root < 0 || !agent->packets || (wanted.udp && !hooks[0])) return;
+  bool both_ways = wanted.udp || wanted.dns;
+  bool arriving = both_ways && attach_to_cgroup(programs.arriving, root, &hooks[4]);
+  bool leaving = (arriving || !both_ways) && attach_to_cgroup(programs.leaving, root, &hooks[3]);
+  if (arriving && !leaving) destroy(hooks[4]);
+  agent->features.udp = wanted.udp && leaving;
+  agent->features.dns = wanted.dns && leaving;
   agent->features.translation = leaving;
+  if (agent->features.udp) links.error_reported = bpf_program__attach(programs.error_reported);
 }
 
 int attach_uses(struct sf_agent *agent, struct sf_error *error, const Words &words) {
@@ -218,9 +222,6 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bool use_calls = has_use_calls();
   bpf_program__set_autoload(skeleton->progs.sent, use_calls && options->tcp);
   bpf_program__set_autoload(skeleton->progs.received_length, use_calls);
-  bool dns = options->dns && packets;
-  bpf_program__set_autoload(skeleton->progs.dns_leaving, dns);
-  bpf_program__set_autoload(skeleton->progs.dns_arriving, dns);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   skeleton->rodata->ring_half = options->ring_bytes / 2;
   uint32_t slots = 1;
@@ -242,7 +243,6 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   agent->features.use_calls = use_calls;
   agent->features.snapshot = snapshot;
   agent->packets = packets;
-  agent->features.dns = dns;  // until they are attached
   agent->features.drops = drops;
   agent->skeleton = skeleton;
   agent->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_record, agent, nullptr);
@@ -278,9 +278,6 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   if (tcp)
     hooked = hooked && attach_to_cgroup(programs.connecting4, root, &hooks[1]) &&
              attach_to_cgroup(programs.connecting6, root, &hooks[2]);
-  auto *dns = agent->dns_hooks;
-  agent->features.dns = agent->features.dns && root >= 0 && attach_to_cgroup(programs.dns_leaving, root, &dns[0]) &&
-                        attach_to_cgroup(programs.dns_arriving, root, &dns[1]);
   if (root >= 0) close(root);  // the links hold the cgroup
   agent->features.cgroup_hooks = hooked;
   agent->features.whole_host = whole_host;
@@ -300,7 +297,6 @@ extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features
 
 extern "C" void sf_detach(struct sf_agent *agent) {
   for (auto *&link : agent->cgroup_hooks) destroy(link);
-  for (auto *&link : agent->dns_hooks) destroy(link);
   sockflow_bpf__detach(agent->skeleton);
 }
 
