@@ -1,4 +1,7 @@
-/** Which events reach which output. Metrics aren't asked: they see all records of the selected protocols. */
+/**
+ * Which events reach which output. Metrics and ntopng aren't asked: they see all records of the selected protocols, since
+ * they add up what each of them says.
+ */
 import type { Options } from './cli/options.ts';
 import type { ConnectionRecord, EventName } from './model.ts';
 
@@ -8,6 +11,8 @@ export interface Selection {
   readonly stdout: Test;
   /** For OTLP log records. */
   readonly otlp: Test;
+  /** For ntopng: `-i` and `-o` say which connections it sees. */
+  readonly flows: Test;
   /** Failed look-ups of names are events on stdout, or as log records. */
   readonly lookups: { readonly stdout: boolean; readonly otlp: boolean };
   /** Some output shows open events, so the kernel has to send them. */
@@ -20,13 +25,13 @@ export interface Selection {
   readonly wantsDrop: boolean;
   /** Some output counts or shows what listeners had no room for. */
   readonly wantsListeners: boolean;
-  /** Some output shows update events, or metrics are sent, which need them to count while a connection lives. */
+  /** Some output shows update events, or metrics or flows are sent, which need them to count while a connection lives. */
   readonly wantsUpdate: boolean;
 }
 
 type Asked = Pick<
   Options,
-  'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics' | 'traces'
+  'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics' | 'traces' | 'zmq'
 >;
 
 /** Without resets: the line of the end says already who reset it. */
@@ -42,14 +47,20 @@ export function createSelection(options: Asked): Selection {
   return {
     stdout: stdout.test,
     otlp: otlp.test,
+    flows: directionsOf(options),
     lookups: { stdout: stdout.names.has('dns'), otlp: otlp.names.has('dns') },
     wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
     wantsRetransmit: options.traces || stdout.names.has('retransmit') || otlp.names.has('retransmit'),
     wantsReset: options.metrics || options.traces || stdout.names.has('reset') || otlp.names.has('reset'),
     wantsDrop,
     wantsListeners: options.metrics || wantsDrop,
-    wantsUpdate: options.metrics || stdout.names.has('update') || otlp.names.has('update'),
+    wantsUpdate: options.metrics || options.zmq.length > 0 || stdout.names.has('update') || otlp.names.has('update'),
   };
+}
+
+function directionsOf({ in: accepted, out: dialled }: Asked): Test {
+  if (accepted === dialled) return () => true;
+  return ({ role }) => role === (accepted ? 'server' : 'client');
 }
 
 /** A test, and the names of the events that may pass it. */

@@ -2,7 +2,7 @@
 import yargs, { type Options as YargsOption } from 'yargs';
 import { UsageError } from '../errors.ts';
 import { entries, type Key, type Option, optionName } from './options.ts';
-import { checkTokens } from './tokens.ts';
+import { checkTokens, spellOut } from './tokens.ts';
 
 export interface Flags {
   readonly help: boolean;
@@ -12,7 +12,8 @@ export interface Flags {
 }
 
 /** Throws a UsageError when the command line isn't right. */
-export function readFlags(tokens: readonly string[]): Flags {
+export function readFlags(typed: readonly string[]): Flags {
+  const tokens = spellOut(typed);
   checkTokens(tokens);
   const parsed = createParser(tokens).parseSync();
   const texts = entries.flatMap(([key]) => {

@@ -2,6 +2,7 @@
 import { type NamedNetwork, parseNetwork } from '../enrich/networks.ts';
 import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
+import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -195,6 +196,24 @@ export const otlpUrl: Kind<string> = {
     if (url?.protocol === 'unix:') return url.pathname.length > 1 && url.host === '' ? text : undefined;
     return url && isPlainUrl(url) ? text : undefined;
   },
+};
+
+/** As ntopng's `-i` has them, several with commas between, too. */
+export const zmqEndpoints: Kind<readonly Endpoint[]> = {
+  type: 'repeated',
+  placeholder: 'ENDPOINT',
+  expects: 'an endpoint such as tcp://127.0.0.1:1234, or tcp://127.0.0.1:1234c where ntopng listens itself',
+  parse: (text) => {
+    const read = text === '' ? [] : text.split(/[\n,]/).map(parseEndpoint);
+    return read.every((endpoint) => endpoint !== undefined) ? read : undefined;
+  },
+};
+
+export const zmqPublicKey: Kind<string> = {
+  type: 'value',
+  placeholder: 'KEY',
+  expects: "ntopng's public key, 40 characters of Z85 or 80 hexadecimal digits",
+  parse: parsePublicKey,
 };
 
 export const pairs: Kind<Readonly<Record<string, string>>> = {

@@ -15,6 +15,8 @@ const remedies: Remedies = {
     `the server takes less than comes: --queue-size is ${formatSize(queueSize)}, try ${formatSize(queueSize * 2)}`,
   // Their queue has a size of its own.
   metrics_queue_full: () => 'the server takes less than comes: send less often, with a longer --metric-interval',
+  ntopng_queue_full: ({ queueSize }) =>
+    `no ntopng reads there, or it reads too slowly: --queue-size is ${formatSize(queueSize)}, try ${formatSize(queueSize * 2)}`,
   spool_full: ({ spoolSize }) =>
     `the server was away for too long: --spool-size is ${formatSize(spoolSize)}, try ${formatSize(spoolSize * 2)}`,
   stdout_full: () => 'whatever reads stdout is too slow: read faster, or watch less with --events',

@@ -25,9 +25,19 @@ import {
   size,
   sockets,
   someOf,
+  zmqEndpoints,
+  zmqPublicKey,
 } from './kinds.ts';
 
-export const groups = ['What is watched', 'Names', 'Output', 'OpenTelemetry (OTLP)', 'Running', 'Advanced'] as const;
+export const groups = [
+  'What is watched',
+  'Names',
+  'Output',
+  'OpenTelemetry (OTLP)',
+  'ntopng (ZeroMQ)',
+  'Running',
+  'Advanced',
+] as const;
 export type Group = (typeof groups)[number];
 
 export interface Option<Value> {
@@ -58,8 +68,9 @@ const watched = groups[0];
 const names = groups[1];
 const output = groups[2];
 const otlp = groups[3];
-const running = groups[4];
-const advanced = groups[5];
+const ntopng = groups[4];
+const running = groups[5];
+const advanced = groups[6];
 
 const events = [
   'open',
@@ -173,6 +184,25 @@ export const table = {
   ).default('resource'),
   attribute: define(otlp, pairs, 'Added to each resource, in JSON lines too; repeatable').default(''),
 
+  zmq: define(
+    ntopng,
+    zmqEndpoints,
+    'Flows for ntopng, which connects there; with a c at the end ntopng listens there; repeatable; docs/ntopng.md',
+    { aliases: ['z'] },
+  ).default(''),
+  zmqFormat: define(
+    ntopng,
+    oneOf('tlv', 'json', 'legacy'),
+    'tlv: ntopng 5.4 and later, json: 5.4, 5.6 and Pro, legacy: 4.0 to 5.2',
+  ).default('tlv'),
+  zmqEncryptionKey: define(ntopng, zmqPublicKey, 'The public key of an ntopng that runs with --zmq-encryption')
+    .optional,
+  zmqContainer: define(
+    ntopng,
+    oneOf('id', 'name'),
+    'What ntopng shows for a container: its id, or the name of namespace, pod and container',
+  ).default('id'),
+
   duration: define(running, duration, 'Stop by itself after this time').optional,
   shutdownTimeout: define(running, duration, 'How long the end may take: what is not sent by then is counted').default(
     '10s',
@@ -183,7 +213,9 @@ export const table = {
     'What the agent says about itself on stderr',
   ).default('info'),
 
-  queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server').default('64MiB'),
+  queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server or for ntopng').default(
+    '64MiB',
+  ),
   spoolSize: define(advanced, size(2 ** 24), 'Disk space for the spool; when it is full the oldest go').default('1GiB'),
   ringSize: define(advanced, ringSize, 'Memory between the kernel and the agent').default('16MiB'),
   maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(

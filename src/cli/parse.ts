@@ -39,7 +39,8 @@ function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {
   const sent = resolveSignals(given, env);
   checkTransports(given, sent, env);
   checkSpool(settings.get('spool'), sent);
-  const format = given.format ?? (sent.endpoint ? 'none' : 'text');
+  checkZmq(given, settings);
+  const format = given.format ?? (sent.endpoint || given.zmq.length > 0 ? 'none' : 'text');
   const attribute = { ...readResourceAttributes(env), ...given.attribute };
   const kubernetes = chooseKubernetes(given, settings);
   const { logs, metrics, traces } = sent;
@@ -119,6 +120,14 @@ function checkWanted(name: string, wanted: boolean | undefined, hasEndpoint: boo
 function checkSpool(setting: Setting | undefined, { logs }: Signals): void {
   if (setting && !logs)
     throw new UsageError(`${setting.source} expects records that are sent: add --otlp-endpoint URL`);
+}
+
+function checkZmq({ zmq }: Given, settings: Settings): void {
+  if (zmq.length > 0) return;
+  const setting = (['zmqFormat', 'zmqEncryptionKey', 'zmqContainer'] as const)
+    .map((key) => settings.get(key))
+    .find((setting) => setting !== undefined);
+  if (setting) throw new UsageError(`${setting.source} expects an ntopng: add --zmq ENDPOINT`);
 }
 
 /** The endpoint, the protocol and what else OTEL_* says of each signal that is sent. */

@@ -14,6 +14,31 @@ const byName = new Map<string, Option<unknown>>(
 const longNames = [...byName.keys(), 'help', 'version', ...notBuiltOptions].filter((name) => name.length > 1);
 const plainFlags: readonly string[] = ['help', 'version', 'h'];
 
+/**
+ * Short options that take a value, in the long words: `-tz X`, `-z X`, `-zX` and `-z=X` as `--zmq X`. The parser behind would
+ * read the letters of X as flags.
+ */
+export function spellOut(tokens: readonly string[]): string[] {
+  return tokens.flatMap((token) => {
+    const letters = /^-[^-]/.test(token) ? [...token.slice(1)] : [];
+    const at = letters.findIndex((letter) => takesValue(letter) || !byName.has(letter));
+    const [key] =
+      entries.find(([, option]) => takesValue(letters[at]) && option.aliases.includes(letters[at] ?? '')) ?? [];
+    if (key === undefined) return [token];
+    const value = letters
+      .slice(at + 1)
+      .join('')
+      .replace(/^=/, '');
+    const before = at > 0 ? [`-${letters.slice(0, at).join('')}`] : [];
+    return [...before, `--${optionName(key)}`, ...(value === '' ? [] : [value])];
+  });
+}
+
+function takesValue(letter = ''): boolean {
+  const kind = byName.get(letter)?.kind;
+  return kind !== undefined && kind.type !== 'flag';
+}
+
 /** Throws a UsageError for the first token that isn't an option or the value of one. */
 export function checkTokens(tokens: readonly string[]): void {
   for (let index = 0; index < tokens.length; index++) {

@@ -18,14 +18,20 @@ export interface ExporterContext {
   readonly onOutputLost: (reason: string) => void;
 }
 
-/** Throws UsageError when an output cannot be set up as asked. */
+/** Throws UsageError or StartError when an output cannot be set up as asked. */
 export async function createExporters(context: ExporterContext): Promise<Exporter[]> {
   const { options } = context;
   const stdout = createConsoleExporter(context);
   return [
     ...(stdout ? [stdout] : []),
     ...(options.logs || options.metrics || options.traces ? await createOtlp(context) : []),
+    ...(options.zmq.length > 0 ? [await createNtopng(context)] : []),
   ];
+}
+
+async function createNtopng(context: ExporterContext): Promise<Exporter> {
+  const { createZmqExporter } = await import('./zmq/index.ts');
+  return createZmqExporter(context);
 }
 
 /** Loaded only when there is an endpoint: the SDK takes a quarter of a second and 30 MiB. */

@@ -49,6 +49,45 @@ test('repeatable options add up', (t) => {
   t.deepEqual(options.attribute, { tenant: 'blue' });
 });
 
+const local = { address: 'tcp://127.0.0.1:1234', connects: false };
+
+test("ntopng's endpoints as the ancestor had them, alone or behind flags", (t) => {
+  for (const line of [
+    '-z tcp://127.0.0.1:1234',
+    '-ztcp://127.0.0.1:1234',
+    '-z=tcp://127.0.0.1:1234',
+    '--zmq tcp://127.0.0.1:1234',
+    '--zmq=zmq://127.0.0.1:1234',
+  ])
+    t.like(parse(line), { zmq: [local], format: 'none', zmqFormat: 'tlv', zmqContainer: 'id' }, line);
+  const flags = { tcp: true, in: true, out: true };
+  t.like(parse('-tioz tcp://127.0.0.1:1234'), { ...flags, zmq: [local] });
+  t.like(parse('-tio -z tcp://127.0.0.1:1234 -v --format json'), {
+    ...flags,
+    zmq: [local],
+    verbose: true,
+    format: 'json',
+  });
+});
+
+test('a c at the end turns the roles around, and there may be several', (t) => {
+  const other = { address: 'tcp://[::1]:5', connects: true };
+  t.deepEqual(parse('-z tcp://127.0.0.1:1234 --zmq tcp://[::1]:5c').zmq, [local, other]);
+  t.deepEqual(parse('-z tcp://127.0.0.1:1234,tcp://[::1]:5c').zmq, [local, other]);
+  t.deepEqual(parse('', { SOCKFLOW_ZMQ: 'tcp://127.0.0.1:1234,tcp://[::1]:5c' }).zmq, [local, other]);
+  t.deepEqual(parse('-z tcp://*:1 -z tcp://probe.example:65535c').zmq, [
+    { address: 'tcp://*:1', connects: false },
+    { address: 'tcp://probe.example:65535', connects: true },
+  ]);
+});
+
+test("ntopng's key as its file has it and as its pages show it", (t) => {
+  const key = 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7';
+  const hex = Buffer.from(key).toString('hex');
+  for (const text of [key, hex, hex.toUpperCase()])
+    t.is(parse(`-z tcp://a:1 --zmq-encryption-key ${text}`).zmqEncryptionKey, key);
+});
+
 test('networks and their names, and files, add up', (t) => {
   const options = parse('--cidr-name 10.0.0.0/8=corp --cidr-name 2001:db8::/32=lab=1 --geoip a.mmdb --geoip b.mmdb');
   t.deepEqual(options.cidrName, [
@@ -210,13 +249,32 @@ test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
 test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
-for (const line of ['-z', '--filter x', '--health=:1', 'top', 'check']) {
+for (const line of ['--columns a', '--filter x', '--health=:1', 'top', 'check']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
   SOCKFLOW_DURATION: 'long',
 });
 test(refuses, '', 'SOCKFLOW_FILTER is not built yet', { SOCKFLOW_FILTER: 'failed' });
+for (const endpoint of [
+  'x',
+  'tcp://a',
+  'tcp://a:0',
+  'tcp://a:65536',
+  'tcp://a:1d',
+  'udp://a:1',
+  'tcp://a:1/',
+  'tcp://*:1c',
+  ',',
+])
+  test(refuses, `-z ${endpoint}`, /^--zmq expects an endpoint such as tcp:\/\/127\.0\.0\.1:1234, or .*, not "/);
+test(refuses, '-z', /^--zmq expects an endpoint .*; none came$/);
+test(refuses, '-tz', /^--zmq expects an endpoint .*; none came$/);
+test(refuses, '-z -v', /^--zmq expects an endpoint .*; none came$/);
+for (const key of ['short', 'x'.repeat(41), '0'.repeat(79), `${'x'.repeat(39)}~`])
+  test(refuses, `-z tcp://a:1 --zmq-encryption-key ${key}`, /^--zmq-encryption-key expects ntopng's public key, 40/);
+for (const line of ['--zmq-format tlv', '--zmq-container name', `--zmq-encryption-key ${'x'.repeat(40)}`])
+  test(refuses, line, /^--zmq-\S+ expects an ntopng: add --zmq ENDPOINT$/);
 test(refuses, '--spool /x', '--spool expects records that are sent: add --otlp-endpoint URL');
 test(refuses, '--spool /x --no-logs --otlp-endpoint http://c:4317', /^--spool expects records that are sent/);
 test(refuses, '', /^OTEL_EXPORTER_OTLP_ENDPOINT expects a URL/, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://:x' });
