@@ -53,6 +53,8 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
   const connections = new LRUCache<string, End[]>({ max: LIMIT });
   const recent = new LRUCache<string, End[]>({ max: RECENT });
   const addresses = new Set(ownAddresses());
+  /** Where a translation led, and nobody of this host was. */
+  const elsewhere = new LRUCache<string, true>({ max: MOST_ADDRESSES });
   // By connection, in the order in which they came, which is that of their deadlines.
   const waiting = new Map<string, Waiting>();
   const longest = BigInt(wait) * MILLISECOND;
@@ -63,6 +65,10 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
   const remember = (address: string): void => {
     if (addresses.size < MOST_ADDRESSES) addresses.add(address);
   };
+
+  /** Services and published ports lead to containers, most of them of this host: the first one to an address waits, too. */
+  const leadsHere = ({ natOriginal, peerAddress }: ConnectionRecord): boolean =>
+    natOriginal !== undefined && !elsewhere.has(peerAddress);
 
   /** This end, and the other one as far as it is known. */
   const meet = (record: ConnectionRecord): [own: End, other: End | undefined] => {
@@ -82,6 +88,7 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
     waiting.delete(id);
     held -= entry.records.length;
     entry.end.hasWaited = true;
+    if (!other) elsewhere.set(entry.end.peerAddress, true);
     for (const record of entry.records) {
       if (other) record.peerProcess = other;
       to.push(record);
@@ -114,7 +121,8 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
     if (record.localAddress !== '') remember(record.localAddress);
     if (record.time > newest) newest = record.time;
     const isHere = record.peerAddress.startsWith('127.') || addresses.has(record.peerAddress);
-    if (!mayHavePartner(record) || !(isHere || PRIVATE.test(record.peerAddress))) {
+    const isNear = isHere || PRIVATE.test(record.peerAddress);
+    if (!mayHavePartner(record) || !isNear) {
       out.push(record);
       return;
     }
@@ -125,7 +133,7 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
       leave(record.id, record.process, out);
       if (other.process) record.peerProcess = other.process;
       out.push(record);
-    } else if (isHere && !own.hasWaited && mayWait.has(record.event)) {
+    } else if ((isHere || leadsHere(record)) && !own.hasWaited && mayWait.has(record.event)) {
       keep(record, own);
     } else {
       leave(record.id, undefined, out); // not to be overtaken

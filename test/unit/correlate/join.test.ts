@@ -22,9 +22,16 @@ const server = (number: number, changes: Partial<ConnectionRecord> = {}) =>
     ...changes,
   });
 
+/** Nobody waits for the timers of what was left waiting. */
+const flushes: (() => void)[] = [];
+test.after.always(() => {
+  for (const flush of flushes) flush();
+});
+
 function joined(options: Omit<JoinOptions, 'emit'> = {}) {
   const out: ConnectionRecord[] = [];
   const join = createJoin({ wait: 60_000, ...options, emit: (records) => out.push(...records) });
+  flushes.push(join.flush);
   const names = () =>
     out.map(({ event, role, peerProcess }) => `${event} ${role} ${peerProcess?.executableName ?? '-'}`);
   return { ...join, names };
@@ -78,6 +85,20 @@ test('behind a translation: the addresses differ, the id does not', (t) => {
   t.is(names().length, 2, 'that address leads here: the next one waits');
   add([server(2, { localAddress: '10.0.0.3', peerAddress: '10.0.0.2' })]);
   t.deepEqual(names().slice(2), ['close client nginx', 'close server wget']);
+});
+
+test('where a translation leads the first connection waits, too, until it was in vain', (t) => {
+  const { add, names, flush } = joined();
+  const service = { localAddress: '10.0.0.2', natOriginal: { address: '10.96.0.1', port: 80 } };
+  add([client(1, { ...service, peerAddress: '10.0.0.3' })]);
+  t.deepEqual(names(), []);
+  add([server(1, { localAddress: '10.0.0.3', peerAddress: '10.0.0.1' })]);
+  t.deepEqual(names(), ['close client nginx', 'close server wget']);
+  add([client(2, { ...service, peerAddress: '10.7.0.1' }), client(3, { ...service, peerAddress: '192.0.2.1' })]);
+  t.deepEqual(names().slice(2), ['close client -'], 'a public address is of another host');
+  flush();
+  add([client(4, { ...service, peerAddress: '10.7.0.1' })]);
+  t.is(names().length, 5, 'as is one where nobody answered to it');
 });
 
 test('an address that another connection has here is of this host', (t) => {
