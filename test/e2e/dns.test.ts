@@ -6,6 +6,7 @@ import { type Agent, attribute, type JsonRecord, withAgent, within } from '../su
 import { watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { Resolver, startDnsmasq } from '../support/resolver.ts';
+import { joinByCable } from '../support/router.ts';
 import { Sockets } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -79,6 +80,37 @@ test.serial('a connection has the name that its process asked for, whatever it i
   });
 });
 
+test.serial(
+  'an answer that is truncated is asked for again by TCP: the names of the addresses in that one',
+  async (t) => {
+    await withNames([], async ({ namespace, resolver, agent, port }) => {
+      const addresses = (await resolver.do('resolve', 'many.example')) as string[];
+      t.is(addresses.length, MANY.length);
+      // More than a truncated answer has room for.
+      const locals: unknown[] = [];
+      for (const address of addresses.slice(0, 100)) locals.push(await resolver.do('dial', address, port));
+      await resolver.end();
+      await agent.waitFor('all ends', (records) => locals.every((local) => endOf(records, local)));
+      const records = within(namespace, (await agent.stop()).records);
+      const asked = (transport: string) =>
+        records.filter(
+          (record) =>
+            attribute(record, 'process.pid') === resolver.pid &&
+            attribute(record, 'network.peer.port') === 53 &&
+            attribute(record, 'network.transport') === transport,
+        );
+      const received = (record: JsonRecord) => Number(attribute(record, 'sockflow.connection.received.bytes'));
+      const [byUdp, byTcp] = [asked('udp'), asked('tcp')];
+      t.deepEqual([byUdp.length, byTcp.length], [1, 1]);
+      // The least that an address takes in an answer is 16 bytes.
+      t.true(byUdp.map(received).every((bytes) => bytes > 0 && bytes < 16 * locals.length));
+      t.true(byTcp.map(received).every((bytes) => bytes >= 16 * MANY.length));
+      const names = locals.map((local) => attribute(endOf(records, local) as JsonRecord, 'server.address'));
+      t.deepEqual([...new Set(names)], ['many.example']);
+    });
+  },
+);
+
 /** `name type error` of each failed look-up of the namespace. */
 function failures(namespace: Namespace, records: readonly JsonRecord[]): string[] {
   return within(namespace, records)
@@ -107,12 +139,60 @@ test.serial('a look-up that fails is an event of its process, one that is never 
   });
 });
 
+/** A stub at 127.0.0.53 of `near`, which asks a server in another network namespace. */
+async function withStub(body: (near: Namespace) => Promise<void>): Promise<void> {
+  await withNamespace((near) =>
+    withNamespace(async (far) => {
+      await joinByCable(near, far);
+      await startDnsmasq(far, ZONE, '10.0.3.2');
+      await startDnsmasq(near, ['--server=10.0.3.2'], '127.0.0.53');
+      await body(near);
+    }),
+  );
+}
+
+test.serial('by the stub of the system resolver: each process has the name that it asked the stub for', async (t) => {
+  const file = join(temporaryDirectory(t), 'resolv.conf');
+  writeFileSync(file, 'nameserver 127.0.0.53\n');
+  await withStub(async (near) => {
+    const server = Sockets.start(near);
+    const { port } = await server.listen('::');
+    await withAgent(watching(near, '--events', 'close,failed,dns'), async (agent) => {
+      const [one, other] = [0, 1].map(() => Resolver.startSeeing(near, '/etc/resolv.conf', file)) as [
+        Resolver,
+        Resolver,
+      ];
+      const wanted = new Map<unknown, string>();
+      const dial = async (who: Resolver, address: string, name: string) =>
+        wanted.set(await who.do('dial', address, `${port}`), name);
+      t.is(await one.do('lookup', 'WWW.example'), '127.1.0.2');
+      t.is(await other.do('lookup', 'edge.cdn.example'), '127.1.0.2');
+      await dial(one, '127.1.0.2', 'www.example');
+      await dial(other, '127.1.0.2', 'edge.cdn.example');
+      t.is(await one.do('lookup', 'plain.example'), '127.1.0.1');
+      await dial(other, '127.1.0.1', 'plain.example'); // never asked: by its network namespace
+      t.is(await one.do('lookup', 'gone.example'), 'ENOTFOUND');
+      await agent.waitFor('all ends', (records) => [...wanted.keys()].every((local) => endOf(records, local)));
+      await Promise.all([one.end(), other.end()]);
+      const records = within(near, (await agent.stop()).records);
+      for (const [local, name] of wanted) t.is(attribute(endOf(records, local) as JsonRecord, 'server.address'), name);
+      const failed = records.filter((record) => record.event_name === 'sockflow.dns.lookup');
+      const askedOf = failed.map((record) => attribute(record, 'network.peer.address'));
+      t.deepEqual(askedOf.toSorted(), ['10.0.3.2', '127.0.0.53'], 'the process asks once, and so does the stub');
+      const lasted = (address: string) =>
+        Number(attribute(failed[askedOf.indexOf(address)] as JsonRecord, 'sockflow.dns.lookup.duration'));
+      t.true(lasted('10.0.3.2') > 0);
+      t.true(lasted('127.0.0.53') > lasted('10.0.3.2'), 'the process waits for the stub, and that for its server');
+    });
+    await server.kill();
+  });
+});
+
 test.serial('names of the hosts file that the process sees; what was asked for by name wins', async (t) => {
   const hosts = join(temporaryDirectory(t), 'hosts');
   writeFileSync(hosts, '127.0.0.1 localhost\n127.1.0.50 Db.Internal db\n127.1.0.1 other.internal # no\n');
   await withNames([], async ({ namespace, agent, port }) => {
-    const program = ['--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec "$@"`, 'sh', ...Resolver.command];
-    const resolver = new Resolver(namespace.spawn('unshare', program, { stdio: ['pipe', 'pipe', 'inherit'] }));
+    const resolver = Resolver.startSeeing(namespace, '/etc/hosts', hosts);
     await resolver.do('servers', '127.0.0.1');
     await resolver.do('resolve', 'plain.example');
     const wanted = new Map<unknown, string>();

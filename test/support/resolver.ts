@@ -9,7 +9,6 @@ import { finished, settled } from './processes.ts';
 const PROGRAM = join(import.meta.dirname, '../workloads/resolver.ts');
 
 export class Resolver {
-  /** For who starts it by other means. */
   static readonly command = [process.execPath, PROGRAM] as const;
 
   readonly pid: number;
@@ -25,6 +24,12 @@ export class Resolver {
 
   static start(namespace: Namespace): Resolver {
     return new Resolver(namespace.spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] }));
+  }
+
+  /** Sees `content` in the place of `file`. */
+  static startSeeing(namespace: Namespace, file: string, content: string): Resolver {
+    const program = ['--mount', 'sh', '-c', `mount --bind ${content} ${file} && exec "$@"`, 'sh', ...Resolver.command];
+    return new Resolver(namespace.spawn('unshare', program, { stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 
   async do(...words: readonly string[]): Promise<unknown> {

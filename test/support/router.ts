@@ -1,9 +1,20 @@
-/** A router between two labs that translates both addresses. */
+/** Cables between network namespaces, and a router that translates addresses. */
 import { type Lab, shell } from './lab.ts';
 import type { Namespace } from './netns.ts';
 
 function holder(namespace: Namespace): string {
   return /\/proc\/(\d+)\//.exec(namespace.path)?.[1] ?? '';
+}
+
+/** `one` is 10.0.3.1, `other` is 10.0.3.2. */
+export async function joinByCable(one: Namespace, other: Namespace): Promise<void> {
+  await shell(
+    one,
+    `ip link add cable type veth peer name cable netns ${holder(other)}
+ip address add 10.0.3.1/24 dev cable
+ip link set cable up`,
+  );
+  await shell(other, 'ip address add 10.0.3.2/24 dev cable; ip link set cable up');
 }
 
 /**

@@ -12,6 +12,12 @@ const calls: Readonly<Record<string, (...words: string[]) => unknown>> = {
   servers: (...servers) => resolver.setServers(servers),
   /** Addresses, or the error's code. */
   resolve: (name = '', type = 'A') => resolver.resolve(name, type).catch((error: { code: string }) => error.code),
+  /** As programs do that know nothing of DNS: by the C library, which asks whom /etc/resolv.conf says. */
+  lookup: (name = '') =>
+    dns.lookup(name, { family: 4 }).then(
+      ({ address }) => address,
+      (error: { code: string }) => error.code,
+    ),
   /** The local port of a connection that was made and closed. */
   dial: (address = '', port = '') => dial(address, Number(port)),
 };
