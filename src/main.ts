@@ -42,12 +42,12 @@ async function print(text: string): Promise<void> {
 
 type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;
 
-function runAgent({ options, warnings }: RunCommand, stderr: Stderr): Promise<number> {
+function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Promise<number> {
   const log = createLog(options.logLevel, stderr.write);
   for (const warning of warnings) log.warn(warning);
   return run(options, {
     log,
-    start: startPipeline,
+    start: replay === undefined ? startLive : startReplay(replay),
     onSignal: (callback) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, callback);
     },
@@ -56,11 +56,27 @@ function runAgent({ options, warnings }: RunCommand, stderr: Stderr): Promise<nu
 }
 
 /** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */
-const startPipeline: StartPipeline = async (...args) => {
+const startLive: StartPipeline = async (...args) => {
   checkBuilt(dirname(import.meta.dirname));
-  const [{ startPipeline }, { openLive }] = await Promise.all([import('./pipeline.ts'), import('./capture/live.ts')]);
   const [options, log, ledger] = args;
-  return startPipeline(openLive(options, log, ledger), ...args);
+  const [{ startPipeline }, { openLive }] = await Promise.all([import('./pipeline.ts'), import('./capture/live.ts')]);
+  const source = openLive(options, log, ledger);
+  if (options.record === undefined) return startPipeline(source, ...args);
+  const { recordSource } = await import('./recording/recorder.ts');
+  const { record: file, anonymize } = options;
+  return startPipeline(recordSource(source, { file, anonymize, ledger, log }), ...args);
 };
+
+/** Without the addon. */
+const startReplay =
+  (file: string): StartPipeline =>
+  async (...args) => {
+    const [options, log, ledger] = args;
+    const [{ startPipeline }, { openReplay }] = await Promise.all([
+      import('./pipeline.ts'),
+      import('./recording/replay.ts'),
+    ]);
+    return startPipeline(openReplay(file, options, log, ledger), ...args);
+  };
 
 process.exit(await main(process.argv.slice(2), process.env));

@@ -31,30 +31,35 @@ export interface Selection {
 
 type Asked = Pick<
   Options,
-  'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics' | 'traces' | 'zmq'
+  'in' | 'out' | 'retransmits' | 'close' | 'events' | 'format' | 'logs' | 'metrics' | 'traces' | 'zmq' | 'record'
 >;
 
 /** Without resets: the line of the end says already who reset it. */
 const stdoutDefault: readonly EventName[] = ['open', 'close', 'failed', 'retransmit'];
 const otlpDefault: readonly EventName[] = ['update', 'close', 'failed'];
 
-/** `-i -o -r -c` and `--events` add up, and hold for every output; without any of them each output has its default. */
+/**
+ * `-i -o -r -c` and `--events` add up, and hold for every output; without any of them each output has its default. What a
+ * recording will be asked isn't known yet: it has all kinds of events but drops, which are asked for.
+ */
 export function createSelection(options: Asked): Selection {
   const asked = askedFor(options);
   const stdout = options.format === 'none' ? never : (asked ?? anyOf(stdoutDefault));
   const otlp = options.logs ? (asked ?? anyOf(otlpDefault)) : never;
+  const isRecorded = options.record !== undefined;
   const wantsDrop = stdout.names.has('drop') || otlp.names.has('drop');
   return {
     stdout: stdout.test,
     otlp: otlp.test,
     flows: directionsOf(options),
     lookups: { stdout: stdout.names.has('dns'), otlp: otlp.names.has('dns') },
-    wantsOpen: stdout.names.has('open') || otlp.names.has('open'),
-    wantsRetransmit: options.traces || stdout.names.has('retransmit') || otlp.names.has('retransmit'),
-    wantsReset: options.metrics || options.traces || stdout.names.has('reset') || otlp.names.has('reset'),
+    wantsOpen: isRecorded || stdout.names.has('open') || otlp.names.has('open'),
+    wantsRetransmit: isRecorded || options.traces || stdout.names.has('retransmit') || otlp.names.has('retransmit'),
+    wantsReset: isRecorded || options.metrics || options.traces || stdout.names.has('reset') || otlp.names.has('reset'),
     wantsDrop,
     wantsListeners: options.metrics || wantsDrop,
-    wantsUpdate: options.metrics || options.zmq.length > 0 || stdout.names.has('update') || otlp.names.has('update'),
+    wantsUpdate:
+      isRecorded || options.metrics || options.zmq.length > 0 || stdout.names.has('update') || otlp.names.has('update'),
   };
 }
 

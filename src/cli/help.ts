@@ -11,6 +11,7 @@ interface Line {
 }
 
 const introduction = `Usage: sockflow [options]
+       sockflow replay FILE [options]    what --record FILE has kept
 
 Shows every TCP connection and UDP conversation of every process of this host:
 who began it, what it moved, how it ended. Needs root, or the capabilities

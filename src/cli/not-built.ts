@@ -3,7 +3,6 @@
 export const notBuiltOptions: readonly string[] = [
   'filter',
   'columns',
-  'record',
   'config',
   'health',
   'metric-attributes',
@@ -12,4 +11,4 @@ export const notBuiltOptions: readonly string[] = [
   'user',
 ];
 
-export const notBuiltCommands: readonly string[] = ['top', 'check', 'replay', 'config', 'completion'];
+export const notBuiltCommands: readonly string[] = ['top', 'check', 'config', 'completion'];

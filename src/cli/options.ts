@@ -203,6 +203,16 @@ export const table = {
     'What ntopng shows for a container: its id, or the name of namespace, pod and container',
   ).default('id'),
 
+  record: define(
+    running,
+    file,
+    'Write all that is seen to this new file, too; sockflow replay FILE shows it again, anywhere',
+  ).optional,
+  anonymize: define(
+    running,
+    flag,
+    'The recording has other addresses and names, names of look-ups and of containers not at all',
+  ).default('false'),
   duration: define(running, duration, 'Stop by itself after this time').optional,
   shutdownTimeout: define(running, duration, 'How long the end may take: what is not sent by then is counted').default(
     '10s',

@@ -19,17 +19,41 @@ import { quote } from './tokens.ts';
 
 export type Command =
   | { readonly action: 'help' | 'version' }
-  | { readonly action: 'run'; readonly options: Options; readonly warnings: readonly string[] };
+  | {
+      readonly action: 'run';
+      readonly options: Options;
+      readonly warnings: readonly string[];
+      /** A recording to show instead of what happens here. */
+      readonly replay: string | undefined;
+    };
 
 /** Throws a UsageError for anything that isn't right. */
 export function parseCommandLine(tokens: readonly string[], env: Environment): Command {
   // Help is for people who have got something else wrong.
   if (tokens.includes('--help') || tokens.includes('-h')) return { action: 'help' };
-  const flags = readFlags(tokens);
+  const { replay, rest } = takeCommand(tokens);
+  const flags = readFlags(rest);
   if (flags.help) return { action: 'help' };
   if (flags.version) return { action: 'version' };
   const warnings = checkVariables(env);
-  return { action: 'run', options: resolve(flags.texts, env), warnings };
+  const options = resolve(flags.texts, env);
+  checkRecording(options, replay);
+  return { action: 'run', options, warnings, replay };
+}
+
+/** `replay FILE` comes before all options. */
+function takeCommand(tokens: readonly string[]): { replay: string | undefined; rest: readonly string[] } {
+  const [command, file] = tokens;
+  if (command !== 'replay') return { replay: undefined, rest: tokens };
+  if (!file || file.startsWith('-'))
+    throw new UsageError(`replay expects the name of a file made with --record${file ? `, not ${quote(file)}` : ''}`);
+  return { replay: file, rest: tokens.slice(2) };
+}
+
+function checkRecording({ record, anonymize }: Options, replay: string | undefined): void {
+  if (record !== undefined && replay !== undefined)
+    throw new UsageError('--record expects what happens on this host, not replay');
+  if (anonymize && record === undefined) throw new UsageError('--anonymize expects a recording: add --record FILE');
 }
 
 function resolve(texts: ReadonlyMap<Key, string>, env: Environment): Options {

@@ -63,3 +63,10 @@ test('what the kernel has to send follows from all outputs', (t) => {
   t.like(select(endpoint, '--format', 'text'), { wantsOpen: true, wantsUpdate: true });
   t.like(select('--events', 'update'), { wantsOpen: false, wantsUpdate: true });
 });
+
+test('a recording has all events but drops, which no output shows unless asked', (t) => {
+  const all = { wantsOpen: true, wantsRetransmit: true, wantsReset: true, wantsUpdate: true, wantsDrop: false };
+  t.like(select('--record=x'), all);
+  t.deepEqual(passing(select('--record=x').stdout), ['open', 'close', 'failed', 'retransmit']);
+  t.like(select('--record=x', '--events=drop'), { ...all, wantsDrop: true });
+});

@@ -249,6 +249,12 @@ test(refuses, '--otlp-protocol smoke', /^--otlp-protocol expects one of/);
 test(refuses, '--logs', '--logs expects an endpoint: add --otlp-endpoint URL');
 test(refuses, '--otlp-header secret', /^--otlp-header expects a name [^"]*$/);
 test(refuses, '--otlp-header bad\u0001=secret', /^--otlp-header expects a name [^"]*$/);
+test(refuses, 'replay', 'replay expects the name of a file made with --record');
+test(refuses, 'replay --tcp', 'replay expects the name of a file made with --record, not "--tcp"');
+test(refuses, '--tcp replay file', 'replay comes first: sockflow replay FILE [options]');
+test(refuses, 'replay a b', /^"b" is not expected/);
+test(refuses, 'replay a --record b', '--record expects what happens on this host, not replay');
+test(refuses, '--anonymize', '--anonymize expects a recording: add --record FILE');
 for (const line of ['--columns a', '--filter x', '--health=:1', 'top', 'check']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
@@ -286,6 +292,12 @@ test(refuses, '', /^OTEL_EXPORTER_OTLP_LOGS_PROTOCOL expects one of grpc, http\/
 test('over HTTP an endpoint may have a path, and any protocol a socket', (t) => {
   t.like(parse('--otlp-endpoint http://c:4318/base --otlp-protocol http/json'), { otlpProtocol: 'http/json' });
   t.like(parse('--otlp-endpoint unix:///run/otlp.sock'), { otlpEndpoint: 'unix:///run/otlp.sock', logs: true });
+});
+
+test('replay names its file, and takes options behind it', (t) => {
+  const command = parseCommandLine(['replay', 'capture.sf', '--format', 'json'], {});
+  t.like(command, { action: 'run', replay: 'capture.sf', options: { format: 'json' } });
+  t.like(parseCommandLine([], {}), { replay: undefined });
 });
 
 test('a message stays one clean line whatever was typed', (t) => {
