@@ -97,7 +97,7 @@ export function formatOtelVariables(): string {
   return `# OTEL_* variables
 
 Made from src/cli/otel-variables.ts. A flag wins over SOCKFLOW_*, that over these; an empty variable counts as not set. A
-value that is no good is refused at the start, with the variable's name. HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold, too.
+value that is no good is refused at the start, with the variable's name. HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold, too; before them grpc_proxy and no_grpc_proxy for gRPC.
 
 | variable | honoured | what it does here, or why it does nothing |
 |---|---|---|

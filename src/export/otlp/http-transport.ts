@@ -1,9 +1,8 @@
 /** OTLP/HTTP, binary or JSON: one POST a request, over connections that are kept. */
 import { type Agent as HttpAgent, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import { promisify } from 'node:util';
-import { gzip as gzipWithCallback } from 'node:zlib';
 import { CertificateFiles } from './certificates.ts';
+import { compress } from './compress.ts';
 import type { Say } from './delivery.ts';
 import { classifyError, classifyStatus } from './http-status.ts';
 import { toJson } from './json-body.ts';
@@ -12,7 +11,6 @@ import { requestPath, type Settings } from './settings.ts';
 import type { Outcome, Transport } from './transport.ts';
 import { userAgent } from './user-agent.ts';
 
-const gzip = promisify(gzipWithCallback);
 /** No answer of OTLP is as long; of what answers otherwise the beginning tells. */
 const LONGEST_ANSWER = 64 * 1024;
 
@@ -49,8 +47,7 @@ function createAgent(settings: Settings, files: CertificateFiles | undefined): H
 
 async function encode({ protocol, compression, signal }: Settings, request: Uint8Array): Promise<Uint8Array> {
   const body = protocol === 'http/json' ? Buffer.from(toJson(signal, request)) : request;
-  // A fast level: a server nearby is the usual case, and the records are alike.
-  return compression === 'gzip' ? gzip(body, { level: 1 }) : body;
+  return compression === 'gzip' ? compress(body) : body;
 }
 
 function post(settings: Settings, agent: HttpAgent, body: Uint8Array): Promise<Outcome> {

@@ -4,16 +4,14 @@
  */
 import { readFields } from './fields.ts';
 
-const TRAILER = 'grpc-status-details-bin';
 const RETRY_INFO = 'google.rpc.RetryInfo';
 /** Seconds. A delay of more, or a negative one, is a mistake. */
 const LONGEST = 365 * 86_400;
 
-/** Milliseconds; undefined when it doesn't say. `metadata`: of the client's error, or anything. Never throws. */
-export function readRetryDelay(metadata: unknown): number | undefined {
+/** Milliseconds; undefined when it doesn't say. `details`: bytes of the trailer, or anything else. Never throws. */
+export function readRetryDelay(details: Uint8Array | undefined): number | undefined {
   try {
-    const [status] = (metadata as { get(key: string): unknown[] } | undefined)?.get(TRAILER) ?? [];
-    return status instanceof Uint8Array ? readStatus(status) : undefined;
+    return details && readStatus(details);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import protobuf from 'protobufjs';
+import type { CallFailure } from '../../../src/export/otlp/grpc-call.ts';
 import { classify } from '../../../src/export/otlp/grpc-status.ts';
 
 const { root } = protobuf.parse(
@@ -14,10 +15,10 @@ const { root } = protobuf.parse(
 const encode = (type: string, message: object) => root.lookupType(type).encode(message).finish();
 
 function failure(details: object[], code = status.UNAVAILABLE) {
-  const metadata = new Metadata();
-  metadata.set('grpc-status-details-bin', Buffer.from(encode('Status', { code, message: 'busy', details })));
-  return { code, details: 'busy', metadata };
+  return said(code, 'busy', Buffer.from(encode('Status', { code, message: 'busy', details })));
 }
+
+const said = (code: status, words = '', details?: Uint8Array): CallFailure => ({ code, words, by: 'server', details });
 
 const retryInfo = (seconds: number, nanos = 0) => ({
   type_url: 'type.googleapis.com/google.rpc.RetryInfo',
@@ -35,16 +36,12 @@ test('a delay that the server asks for is read, whatever else it says', (t) => {
 test('bytes that are no status say nothing and break nothing', (t) => {
   for (let length = 0; length < 64; length++)
     for (const fill of [0, 0x0a, 0x1a, 0x80, 0xff]) {
-      const metadata = new Metadata();
-      metadata.set('grpc-status-details-bin', Buffer.alloc(length, fill));
-      t.is(classify({ code: status.UNAVAILABLE, details: 'busy', metadata }).retryAfterMs, undefined);
+      const details = Buffer.alloc(length, fill);
+      t.is(classify(said(status.UNAVAILABLE, 'busy', details)).retryAfterMs, undefined);
     }
   const whole = Buffer.from(encode('Status', { code: 14, details: [retryInfo(3)] }));
-  for (let length = 0; length < whole.length; length++) {
-    const metadata = new Metadata();
-    metadata.set('grpc-status-details-bin', whole.subarray(0, length));
-    t.notThrows(() => classify({ code: status.UNAVAILABLE, metadata }));
-  }
+  for (let length = 0; length < whole.length; length++)
+    t.notThrows(() => classify(said(status.UNAVAILABLE, '', whole.subarray(0, length))));
 });
 
 for (const words of [
@@ -53,15 +50,30 @@ for (const words of [
   'Received message larger than max (5000000 vs 4194304)',
 ])
   test(`"${words}" asks for smaller requests`, (t) => {
-    t.is(classify({ code: status.RESOURCE_EXHAUSTED, details: words }).status, 'split');
+    t.is(classify(said(status.RESOURCE_EXHAUSTED, words)).status, 'split');
   });
 
 test('RESOURCE_EXHAUSTED without a delay is tried again: servers that are only busy say so, too', (t) => {
-  t.is(classify({ code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }).status, 'retry');
+  t.is(classify(said(status.RESOURCE_EXHAUSTED, 'too many requests')).status, 'retry');
 });
 
 test('INTERNAL is the end of a batch when the server says so, and none when the connection broke', (t) => {
-  t.is(classify({ code: status.INTERNAL, details: 'no space' }).status, 'drop');
-  const broken = 'Received RST_STREAM with code 2 triggered by internal client error: Protocol error';
-  t.is(classify({ code: status.INTERNAL, details: broken }).status, 'retry');
+  t.is(classify(said(status.INTERNAL, 'no space')).status, 'drop');
+  t.is(classify({ code: status.INTERNAL, words: 'the stream was reset (2)', by: 'nobody' }).status, 'retry');
 });
+
+for (const [httpStatus, outcome, reason] of [
+  [200, 'drop', 'not_grpc'],
+  [404, 'drop', 'not_grpc'],
+  [401, 'drop', 'unauthenticated'],
+  [403, 'drop', 'permission_denied'],
+  [413, 'split', 'resource_exhausted'],
+  [429, 'retry', 'unavailable'],
+  [502, 'retry', 'unavailable'],
+  [503, 'retry', 'unavailable'],
+  [504, 'retry', 'unavailable'],
+] as const)
+  test(`HTTP ${httpStatus} without a status of gRPC: ${outcome}`, (t) => {
+    const failure: CallFailure = { code: status.UNKNOWN, words: `HTTP ${httpStatus}`, by: 'stranger', httpStatus };
+    t.like(classify(failure), { status: outcome, reason });
+  });
