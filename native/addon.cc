@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "names.h"
-#include "sockflow.h"
+#include "core.h"
 
 namespace {
 

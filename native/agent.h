@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of the core share. The agent belongs to whoever calls the core; see sockflow.h.
+// What the parts of the core share. The agent belongs to whoever calls the core; see core.h.
 #ifndef SOCKFLOW_AGENT_H
 #define SOCKFLOW_AGENT_H
 
@@ -8,7 +8,7 @@
 #include "conntrack.h"
 #include "interface.h"
 #include "route.h"
-#include "sockflow.h"
+#include "core.h"
 #include "sockflow.skel.h"
 
 struct sf_agent {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "sockflow.h"
+#include "core.h"
 
 namespace {
 

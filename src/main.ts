@@ -58,25 +58,15 @@ function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Pr
 /** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */
 const startLive: StartPipeline = async (...args) => {
   checkBuilt(dirname(import.meta.dirname));
-  const [options, log, ledger] = args;
-  const [{ startPipeline }, { openLive }] = await Promise.all([import('./pipeline.ts'), import('./capture/live.ts')]);
-  const source = openLive(options, log, ledger);
-  if (options.record === undefined) return startPipeline(source, ...args);
-  const { recordSource } = await import('./recording/recorder.ts');
-  const { record: file, anonymize } = options;
-  return startPipeline(recordSource(source, { file, anonymize, ledger, log }), ...args);
+  const { startLive } = await import('./start.ts');
+  return startLive(...args);
 };
 
-/** Without the addon. */
 const startReplay =
   (file: string): StartPipeline =>
   async (...args) => {
-    const [options, log, ledger] = args;
-    const [{ startPipeline }, { openReplay }] = await Promise.all([
-      import('./pipeline.ts'),
-      import('./recording/replay.ts'),
-    ]);
-    return startPipeline(openReplay(file, options, log, ledger), ...args);
+    const { startReplay } = await import('./start.ts');
+    return startReplay(file, ...args);
   };
 
 process.exit(await main(process.argv.slice(2), process.env));

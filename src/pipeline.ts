@@ -10,10 +10,10 @@ import { correlateOutcome } from './correlate/outcome.ts';
 import { createNames } from './dns/index.ts';
 import { createEnrichment } from './enrich/index.ts';
 import { createPlaces } from './enrich/place.ts';
-import { createExporters } from './export/index.ts';
+import { createExporters, type ExporterContext } from './export/index.ts';
 import type { KernelCounts, Ledger } from './ledger.ts';
 import type { Log } from './log.ts';
-import type { ConnectionRecord } from './model.ts';
+import type { ConnectionRecord, Exporter } from './model.ts';
 import { createSelection } from './select.ts';
 
 export interface Pipeline {
@@ -31,6 +31,9 @@ export interface Callbacks {
   onEnd(): void;
 }
 
+/** Makes the outputs; may throw a UsageError or a StartError. */
+export type CreateOutputs = (context: ExporterContext) => Exporter[] | Promise<Exporter[]>;
+
 /** Records that the outputs get at a time; more than one batch from the kernel side has. */
 const PORTION = 2_048;
 
@@ -41,8 +44,9 @@ export async function startPipeline(
   log: Log,
   ledger: Ledger,
   callbacks: Callbacks,
+  outputs: CreateOutputs = createExporters,
 ): Promise<Pipeline> {
-  const exporters = await createExporters({
+  const exporters = await outputs({
     options,
     selection: createSelection(options),
     ledger,
@@ -105,10 +109,10 @@ export async function startPipeline(
   // What is never answered ends without a batch.
   const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;
 
-  const outputs = exporters.map((exporter) => exporter.name).join(', ') || 'none';
+  const named = exporters.map((exporter) => exporter.name).join(', ') || 'none';
   let stopping: Promise<void> | undefined;
   return {
-    description: `${watched}; outputs: ${outputs}; ${identity.description}`,
+    description: `${watched}; outputs: ${named}; ${identity.description}`,
     kernelCounts: () => source.counts(),
     shutdown(deadline) {
       stopping ??= stop(deadline);

@@ -9,8 +9,8 @@
  * may call at any time between sf_attach and sf_close.
  * Functions return 0 or a negative errno; the text is in struct sf_error.
  */
-#ifndef SOCKFLOW_H
-#define SOCKFLOW_H
+#ifndef SOCKFLOW_CORE_H
+#define SOCKFLOW_CORE_H
 
 #include <stddef.h>
 #include <stdint.h>

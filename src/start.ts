@@ -1,0 +1,25 @@
+/** The two sources that a pipeline can have: this host, and a recording, which does without the addon. */
+import type { Options } from './cli/options.ts';
+import type { Ledger } from './ledger.ts';
+import type { Log } from './log.ts';
+import { type Callbacks, type CreateOutputs, type Pipeline, startPipeline } from './pipeline.ts';
+
+type Args = [options: Options, log: Log, ledger: Ledger, callbacks: Callbacks, outputs?: CreateOutputs];
+
+/** Throws StartError when the host does not let it. */
+export async function startLive(...args: Args): Promise<Pipeline> {
+  const [options, log, ledger] = args;
+  const { openLive } = await import('./capture/live.ts');
+  const source = openLive(options, log, ledger);
+  if (options.record === undefined) return startPipeline(source, ...args);
+  const { recordSource } = await import('./recording/recorder.ts');
+  const { record: file, anonymize } = options;
+  return startPipeline(recordSource(source, { file, anonymize, ledger, log }), ...args);
+}
+
+/** Throws StartError for what is no recording of this version. */
+export async function startReplay(file: string, ...args: Args): Promise<Pipeline> {
+  const [options, log, ledger] = args;
+  const { openReplay } = await import('./recording/replay.ts');
+  return startPipeline(openReplay(file, options, log, ledger), ...args);
+}
