@@ -5,16 +5,22 @@
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include <iterator>
 #include <memory>
+
+#include "netns.h"
 
 namespace {
 
 constexpr size_t kRemembered = 65536;
 // A question takes some 25 µs: at most 5 % of the thread that asks.
 constexpr uint32_t kMostInASecond = 2000;
+// Opening another namespace's takes as long as so many questions.
+constexpr uint32_t kOpening = 5;
+constexpr size_t kMostTables = 16;
+constexpr int64_t kKeptSeconds = 2;
 
 struct Answer {
   const Dialled *dialled;
@@ -56,7 +62,7 @@ bool is_loopback(const Dialled &d) {
   return d.family == 6 ? memcmp(d.peer_address, v6, sizeof(v6)) == 0 : d.peer_address[0] == 127;
 }
 
-// Entries of the connection tracking of our namespace; 0 without the module.
+// Entries of the connection tracking of this thread's namespace; 0 without the module.
 unsigned long entries() {
   unsigned long count = 0;
   FILE *file = fopen("/proc/sys/net/netfilter/nf_conntrack_count", "re");
@@ -66,45 +72,86 @@ unsigned long entries() {
   return count;
 }
 
-}  // namespace
-
-Conntrack::Conntrack() {
-  struct stat own;
-  if (stat("/proc/self/ns/net", &own) == 0) own_netns_ = static_cast<uint32_t>(own.st_ino);
+// Nothing is opened, and no kernel module asked for, where there is nothing to find.
+struct nfct_handle *open_table() {
+  return entries() > 0 ? nfct_open(CONNTRACK, 0) : nullptr;
 }
 
-Conntrack::~Conntrack() {
-  if (handle_) nfct_close(handle_);
-}
-
-// Looked at once a second. Nothing is opened, and no kernel module asked for, before there is something to find.
-bool Conntrack::IsInUse() {
+int64_t seconds() {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  if (now.tv_sec == second_) return in_use_;
-  second_ = now.tv_sec;
+  return now.tv_sec;
+}
+
+}  // namespace
+
+Conntrack::Conntrack() : own_netns_(netns_of("self")) {}
+
+Conntrack::~Conntrack() {
+  for (auto &[netns, table] : tables_)
+    if (table.handle) nfct_close(table.handle);
+}
+
+void Conntrack::Expire() {
+  int64_t now = seconds();
+  if (now == second_) return;
+  second_ = now;
   in_this_second_ = 0;
-  in_use_ = entries() > 0;
-  if (in_use_ && !handle_) handle_ = nfct_open(CONNTRACK, 0);
-  return in_use_;
+  for (auto it = tables_.begin(); it != tables_.end();) {
+    auto &[netns, table] = *it;
+    // Ours is kept while there is something in it; the others' are opened again when they are asked.
+    bool old = now - table.opened >= (netns == own_netns_ ? 1 : kKeptSeconds);
+    if (old && netns == own_netns_ && table.handle && entries() > 0) {
+      table.opened = now;
+      old = false;
+    }
+    if (old && table.handle) nfct_close(table.handle);
+    it = old ? tables_.erase(it) : std::next(it);
+  }
 }
 
-bool Conntrack::MayAsk() {
-  if (++in_this_second_ <= kMostInASecond) return true;
-  skipped_++;
-  return false;
+struct nfct_handle *Conntrack::Handle(const Router &where) {
+  auto known = tables_.find(where.netns);
+  if (known != tables_.end()) return known->second.handle;
+  bool is_own = where.netns == own_netns_;
+  if (!is_own && (tables_.size() >= kMostTables || !MayAsk(kOpening))) {
+    skipped_++;
+    return nullptr;
+  }
+  struct nfct_handle *handle = nullptr;
+  run_in(where.netns, where.pid, [&] { handle = open_table(); });
+  tables_[where.netns] = {seconds(), handle};
+  return handle;
 }
 
-bool Conntrack::Find(uint64_t cookie, uint32_t netns, const Dialled &dialled, TruePeer *peer) {
-  if (netns == own_netns_ || is_loopback(dialled) || !IsInUse() || !handle_ || asked_.contains(cookie)) return false;
-  if (!MayAsk()) return false;
-  if (asked_.size() >= kRemembered) asked_.clear();
-  asked_.insert(cookie);
+bool Conntrack::MayAsk(uint32_t cost) {
+  in_this_second_ += cost;
+  return in_this_second_ <= kMostInASecond;
+}
+
+bool Conntrack::Ask(const Router &where, const Dialled &dialled, TruePeer *peer) {
+  struct nfct_handle *handle = where.netns ? Handle(where) : nullptr;
+  if (!handle) return false;
+  if (!MayAsk(1)) {
+    skipped_++;
+    return false;
+  }
   Entry entry = question(dialled);
   if (!entry) return false;
   Answer answer = {&dialled, peer, false};
-  nfct_callback_register(handle_, NFCT_T_ALL, take, &answer);
-  bool found = nfct_query(handle_, NFCT_Q_GET, entry.get()) == 0;
-  nfct_callback_unregister(handle_);
+  nfct_callback_register(handle, NFCT_T_ALL, take, &answer);
+  bool found = nfct_query(handle, NFCT_Q_GET, entry.get()) == 0;
+  nfct_callback_unregister(handle);
   return found && answer.translated;
+}
+
+bool Conntrack::Find(const Place &place, const Dialled &dialled, TruePeer *peer) {
+  if (is_loopback(dialled) || asked_.contains(place.cookie)) return false;
+  Router router = routers_.Of(place.netns, place.interface, place.pid);
+  bool has_router = router.netns && router.netns != place.netns;
+  if (!place.was_unseen && !has_router) return false;
+  if (asked_.size() >= kRemembered) asked_.clear();
+  asked_.insert(place.cookie);
+  if (place.was_unseen && Ask({place.netns, place.pid}, dialled, peer)) return true;
+  return has_router && Ask(router, dialled, peer);
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Address translation by the host: what a container dials is translated outside of its network namespace, where its own
-// packets' entries do not show it. The connection tracking of the agent's namespace is asked, once for each connection.
+// Address translation that packets do not show where they leave: what a container dials is translated outside of its
+// network namespace, and what is older than the agent has left long ago. The connection tracking of the namespace where that
+// happens is asked, once for each connection.
 #ifndef SOCKFLOW_CONNTRACK_H
 #define SOCKFLOW_CONNTRACK_H
 
 #include <stdint.h>
 
 #include <atomic>
+#include <map>
 #include <unordered_set>
+
+#include "router.h"
 
 struct nfct_handle;
 
@@ -19,6 +23,15 @@ struct Dialled {
   const uint8_t *peer_address;
   uint16_t local_port;  // host order
   uint16_t peer_port;
+};
+
+// Whose connection it is.
+struct Place {
+  uint64_t cookie;
+  uint32_t netns;      // inode number
+  uint32_t interface;  // of its packets; 0: not known
+  uint32_t pid;        // a process in it
+  bool was_unseen;     // nobody has looked at its packets when they left
 };
 
 struct TruePeer {
@@ -33,22 +46,31 @@ class Conntrack {
   Conntrack(const Conntrack &) = delete;
   Conntrack &operator=(const Conntrack &) = delete;
 
-  // True when it is translated. Asks once for each `cookie`, and only for those of other network namespaces than our own.
-  bool Find(uint64_t cookie, uint32_t netns, const Dialled &dialled, TruePeer *peer);
+  // True when it is translated. Asks once for each cookie.
+  bool Find(const Place &place, const Dialled &dialled, TruePeer *peer);
+  // Lets go of other namespaces. To be called from time to time.
+  void Expire();
   // Not asked, since there were too many at once.
   uint64_t skipped() const { return skipped_.load(); }
 
  private:
-  bool IsInUse();
-  bool MayAsk();
+  // A handle keeps its namespace alive, and the devices in it: but for our own none is kept for long.
+  struct Table {
+    int64_t opened;              // second
+    struct nfct_handle *handle;  // null: nothing is tracked there, or it may not be entered
+  };
 
-  struct nfct_handle *handle_ = nullptr;
+  struct nfct_handle *Handle(const Router &where);
+  bool MayAsk(uint32_t cost);
+  bool Ask(const Router &where, const Dialled &dialled, TruePeer *peer);
+
   uint32_t own_netns_ = 0;
+  Routers routers_;
+  std::map<uint32_t, Table> tables_;
   std::unordered_set<uint64_t> asked_;
   std::atomic<uint64_t> skipped_{0};  // read by any thread
   int64_t second_ = 0;
   uint32_t in_this_second_ = 0;
-  bool in_use_ = false;
 };
 
 #endif

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,65 +14,78 @@
 
 namespace {
 
-struct Wanted {
-  uint32_t netns;
-  int family;
-  int type;
-  int protocol;
-};
+using Work = std::function<void()>;
 
 std::string path_of(const char *pid) { return std::string("/proc/") + pid + "/ns/net"; }
 
-bool is_in(uint32_t netns, const char *pid) {
-  struct stat st;
-  return stat(path_of(pid).c_str(), &st) == 0 && st.st_ino == netns;
-}
+bool is_in(uint32_t netns, const char *pid) { return netns_of(pid) == netns; }
 
 // Leaves the thread in the namespace.
-int open_at(const char *pid, const Wanted &wanted) {
-  int ns = open(path_of(pid).c_str(), O_RDONLY | O_CLOEXEC);
-  if (ns < 0) return -1;
-  int fd = setns(ns, CLONE_NEWNET) == 0 ? socket(wanted.family, wanted.type | SOCK_CLOEXEC, wanted.protocol) : -1;
+bool work_at(const char *pid, const Work &work) {
+  int ns = open_netns(pid);
+  if (ns < 0) return false;
+  bool entered = setns(ns, CLONE_NEWNET) == 0;
   close(ns);
-  return fd;
+  if (entered) work();
+  return entered;
 }
 
 // The process that was in it may have gone: any other one of its namespace will do.
-int open_anywhere(const Wanted &wanted) {
-  DIR *all = opendir("/proc");
-  if (!all) return -1;
-  int fd = -1;
-  for (struct dirent *entry; fd < 0 && (entry = readdir(all));)
-    if (isdigit(entry->d_name[0]) && is_in(wanted.netns, entry->d_name)) fd = open_at(entry->d_name, wanted);
-  closedir(all);
-  return fd;
+bool work_anywhere(uint32_t netns, const Work &work) {
+  bool done = false;
+  each_process([&](const char *pid) {
+    done = is_in(netns, pid) && work_at(pid, work);
+    return !done;
+  });
+  return done;
 }
 
-int open_in(const Wanted &wanted, uint32_t pid, bool look_everywhere) {
-  std::string process = std::to_string(pid);
-  // A namespace belongs to a thread: use one and end it.
-  int fd = -1;
-  std::thread([&] {
-    if (is_in(wanted.netns, process.c_str()))
-      fd = open_at(process.c_str(), wanted);
-    else if (look_everywhere)
-      fd = open_anywhere(wanted);
-  }).join();
-  return fd;
-}
-
-int open_socket(const Wanted &wanted, uint32_t pid, bool look_everywhere) {
+bool work_in(uint32_t netns, uint32_t pid, bool look_everywhere, const Work &work) {
   // Our own needs no privilege.
-  if (is_in(wanted.netns, "self")) return socket(wanted.family, wanted.type | SOCK_CLOEXEC, wanted.protocol);
-  return open_in(wanted, pid, look_everywhere);
+  if (is_in(netns, "self")) {
+    work();
+    return true;
+  }
+  std::string process = std::to_string(pid);
+  bool done = false;
+  // A namespace belongs to a thread: use one and end it.
+  std::thread([&] {
+    if (is_in(netns, process.c_str()))
+      done = work_at(process.c_str(), work);
+    else if (look_everywhere)
+      done = work_anywhere(netns, work);
+  }).join();
+  return done;
 }
 
 }  // namespace
 
+uint32_t netns_of(const char *pid) {
+  struct stat st;
+  return stat(path_of(pid).c_str(), &st) == 0 ? static_cast<uint32_t>(st.st_ino) : 0;
+}
+
+int open_netns(const char *pid) { return open(path_of(pid).c_str(), O_RDONLY | O_CLOEXEC); }
+
+void each_process(const std::function<bool(const char *pid)> &look) {
+  DIR *all = opendir("/proc");
+  if (!all) return;
+  bool more = true;
+  for (struct dirent *entry; more && (entry = readdir(all));)
+    if (isdigit(entry->d_name[0])) more = look(entry->d_name);
+  closedir(all);
+}
+
+bool run_in(uint32_t netns, uint32_t pid, const std::function<void()> &work) { return work_in(netns, pid, true, work); }
+
 int socket_in(uint32_t netns, uint32_t pid, int family, int type, int protocol) {
-  return open_socket({netns, family, type, protocol}, pid, true);
+  int fd = -1;
+  work_in(netns, pid, true, [&] { fd = socket(family, type | SOCK_CLOEXEC, protocol); });
+  return fd;
 }
 
 int socket_near(uint32_t netns, uint32_t pid, int family, int type, int protocol) {
-  return open_socket({netns, family, type, protocol}, pid, false);
+  int fd = -1;
+  work_in(netns, pid, false, [&] { fd = socket(family, type | SOCK_CLOEXEC, protocol); });
+  return fd;
 }

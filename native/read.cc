@@ -122,17 +122,20 @@ void tell_translation(struct sf_agent *agent, uint64_t cookie, uint8_t family, c
   agent->at += sizeof(record);
 }
 
-// Before the first record of a connection that is dialled in another network namespace and translated in ours.
+// Before the first record of a connection whose packets did not show it.
 void tell_translation_of(struct sf_agent *agent, const void *record) {
   auto *c = static_cast<const struct sf_connection *>(record);
   auto *f = static_cast<const struct sf_flow *>(record);
   TruePeer peer;
   if (c->kind == SF_KIND_CONNECTION && c->role == SF_ROLE_CLIENT && !(c->flags & SF_FLAG_ATTEMPT)) {
+    bool unseen = !agent->features.translation || c->flags & SF_FLAG_PRE_EXISTING;
+    Place place = {c->cookie, c->netns, c->interface, c->pid, unseen};
     Dialled dialled = {c->family, IPPROTO_TCP, c->local_address, c->peer_address, c->local_port, c->peer_port};
-    if (agent->conntrack.Find(c->cookie, c->netns, dialled, &peer)) tell_translation(agent, c->cookie, c->family, peer);
+    if (agent->conntrack.Find(place, dialled, &peer)) tell_translation(agent, c->cookie, c->family, peer);
   } else if (f->kind == SF_KIND_FLOW && f->role == SF_ROLE_CLIENT && !(f->flags & SF_FLOW_TRANSLATED)) {
+    Place place = {f->number, f->netns, f->interface, f->pid, f->sent_packets == 0};
     Dialled dialled = {f->family, IPPROTO_UDP, f->local_address, f->peer_address, f->local_port, f->peer_port};
-    if (agent->conntrack.Find(f->number, f->netns, dialled, &peer)) tell_translation(agent, f->number, f->family, peer);
+    if (agent->conntrack.Find(place, dialled, &peer)) tell_translation(agent, f->number, f->family, peer);
   }
 }
 
@@ -162,6 +165,7 @@ extern "C" long sf_read(struct sf_agent *agent, void *buffer, size_t size) {
   agent->end = agent->at + size;
   agent->unix_minus_boot = clock_offset();
   agent->routes.Expire();
+  agent->conntrack.Expire();
   if (!agent->jiffy_ms) measure_jiffy(agent);
   int code = ring_buffer__consume(agent->ring);
   if (code < 0 && code != -ENOBUFS) return code;

@@ -53,7 +53,7 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
   const connections = new LRUCache<string, End[]>({ max: LIMIT });
   const recent = new LRUCache<string, End[]>({ max: RECENT });
   const addresses = new Set(ownAddresses());
-  /** Where a translation led, and nobody of this host was. */
+  /** Where one has waited in vain: nobody of this host is there. */
   const elsewhere = new LRUCache<string, true>({ max: MOST_ADDRESSES });
   // By connection, in the order in which they came, which is that of their deadlines.
   const waiting = new Map<string, Waiting>();
@@ -66,9 +66,12 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
     if (addresses.size < MOST_ADDRESSES) addresses.add(address);
   };
 
-  /** Services and published ports lead to containers, most of them of this host: the first one to an address waits, too. */
-  const leadsHere = ({ natOriginal, peerAddress }: ConnectionRecord): boolean =>
-    natOriginal !== undefined && !elsewhere.has(peerAddress);
+  /**
+   * Services and published ports lead to containers, most of them of this host, and who comes from a private address may be
+   * one whose own is hidden: the first one of each address waits, too.
+   */
+  const leadsHere = ({ natOriginal, role, peerAddress }: ConnectionRecord): boolean =>
+    (natOriginal !== undefined || role === 'server') && !elsewhere.has(peerAddress);
 
   /** This end, and the other one as far as it is known. */
   const meet = (record: ConnectionRecord): [own: End, other: End | undefined] => {

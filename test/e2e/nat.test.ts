@@ -61,41 +61,60 @@ test.serial('a translated address: what was dialled and the true peer, in one co
   });
 });
 
-test.serial(
-  'translated by the host on the way out of another network namespace: asked of its connection tracking',
-  async (t) => {
-    await withLab(t, (near) =>
-      withLab(t, (far) =>
-        withNamespace(async (router) => {
-          await joinByRouter(near, router, far);
-          await shell(router, 'nft add rule ip nat pre ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.2.2:5353');
-          await withAgent(
-            ['--format', 'json', '--events', 'open,close'],
-            async (agent) => {
-              const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
-              const fd = await near.client.connect('10.9.9.9', 80);
-              await far.server.do('close', await far.server.do('accept', listener.fd));
-              await near.client.do('drain', fd);
-              await near.client.do('close', fd);
-              const echo = await boundDatagramSocket(far.server, '10.0.2.2', 5353);
-              const socket = await datagramSocket(near.client);
-              await near.client.do('send-datagram', socket, 10, '10.9.9.9', 53);
-              await far.server.do('take-datagrams', echo.fd, 1, 20);
-              await near.client.do('take-datagrams', socket, 1);
-              await near.client.do('close', socket);
-              await agent.waitForEnds(near.namespace, 2);
-              const { records } = await agent.stop();
-              const clients = within(near.namespace, records);
-              const of = (transport: string) =>
-                clients.filter((record) => attribute(record, 'network.transport') === transport).map(translated);
-              const tcp = ['10.0.2.2', 8080, '10.9.9.9', 80];
-              t.deepEqual(of('tcp'), [tcp, tcp]);
-              t.deepEqual(of('udp'), [['10.0.2.2', 5353, '10.9.9.9', 53]]);
-            },
-            { namespace: router },
-          );
-        }),
-      ),
-    );
-  },
-);
+test.serial('older than the agent: asked of the connection tracking of its network namespace', async (t) => {
+  await withLab(t, async (lab) => {
+    const { client, server } = lab;
+    const listener = await server.listen();
+    await lab.sh(translation(listener.port, 53));
+    const fd = await client.connect('10.9.9.9', 80);
+    const accepted = await server.do('accept', listener.fd);
+    await withAgent(watching(lab.namespace, '--events', 'close'), async (agent) => {
+      await client.do('close', fd);
+      await server.do('close', accepted);
+      await agent.waitForEnds(lab.namespace, 2);
+      const { records } = await agent.stop();
+      const clients = records.filter((record) => attribute(record, 'sockflow.connection.role') === 'client');
+      t.deepEqual(clients.map(translated), [['127.0.0.1', listener.port, '10.9.9.9', 80]]);
+    });
+  });
+});
+
+for (const isNear of [true, false])
+  test.serial(
+    `translated on the way out of another network namespace, by ${isNear ? "the agent's" : 'a third one'}: asked of its connection tracking`,
+    async (t) => {
+      await withLab(t, (near) =>
+        withLab(t, (far) =>
+          withNamespace(async (router) => {
+            await joinByRouter(near, router, far);
+            await shell(router, 'nft add rule ip nat pre ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.2.2:5353');
+            await withAgent(
+              ['--format', 'json', '--events', 'open,close'],
+              async (agent) => {
+                const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
+                const fd = await near.client.connect('10.9.9.9', 80);
+                await far.server.do('close', await far.server.do('accept', listener.fd));
+                await near.client.do('drain', fd);
+                await near.client.do('close', fd);
+                const echo = await boundDatagramSocket(far.server, '10.0.2.2', 5353);
+                const socket = await datagramSocket(near.client);
+                await near.client.do('send-datagram', socket, 10, '10.9.9.9', 53);
+                await far.server.do('take-datagrams', echo.fd, 1, 20);
+                await near.client.do('take-datagrams', socket, 1);
+                await near.client.do('close', socket);
+                await agent.waitForEnds(near.namespace, 2);
+                const { records } = await agent.stop();
+                const clients = within(near.namespace, records);
+                const of = (transport: string) =>
+                  clients.filter((record) => attribute(record, 'network.transport') === transport).map(translated);
+                const tcp = ['10.0.2.2', 8080, '10.9.9.9', 80];
+                t.deepEqual(of('tcp'), [tcp, tcp]);
+                t.deepEqual(of('udp'), [['10.0.2.2', 5353, '10.9.9.9', 53]]);
+              },
+              isNear ? { namespace: router } : {},
+            );
+          }),
+        ),
+      );
+    },
+  );

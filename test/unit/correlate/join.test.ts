@@ -101,6 +101,21 @@ test('where a translation leads the first connection waits, too, until it was in
   t.is(names().length, 5, 'as is one where nobody answered to it');
 });
 
+test('who comes from a private address may be somebody of this host: the first one waits, until it was in vain', (t) => {
+  const { add, names, flush } = joined();
+  const masked = { localAddress: '10.0.0.3', peerAddress: '10.0.0.1' };
+  add([server(1, masked)]);
+  t.deepEqual(names(), []);
+  add([client(1, { localAddress: '10.0.0.2', peerAddress: '10.0.0.3' })]);
+  t.deepEqual(names(), ['close server wget', 'close client nginx']);
+  const other = { localAddress: '10.0.0.3', peerAddress: '10.7.0.1' };
+  add([server(2, other), server(3, { ...other, peerAddress: '192.0.2.1' })]);
+  t.is(names().length, 3, 'who comes from a public address is of another host');
+  flush();
+  add([server(4, other)]);
+  t.is(names().length, 5);
+});
+
 test('an address that another connection has here is of this host', (t) => {
   const { add, names, flush } = joined();
   add([client(1, { localAddress: '10.0.0.7', peerAddress: '192.0.2.1' })]);
