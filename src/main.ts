@@ -4,7 +4,7 @@ import type { Environment } from './cli/environment.ts';
 import { parseCommandLine } from './cli/parse.ts';
 import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
 import { openDescriptor } from './descriptor.ts';
-import { UsageError } from './errors.ts';
+import { StartError, UsageError } from './errors.ts';
 import { readHost } from './export/host.ts';
 import { createLog, createStderr, type Stderr } from './log.ts';
 import { Writer } from './writer.ts';
@@ -17,6 +17,7 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
   try {
     const command = parseCommandLine(tokens, env);
     if (command.action === 'run') return await runAgent(command, stderr);
+    if (command.action === 'check') return await runCheck(command, stderr);
     await print(command.action === 'help' ? await readHelp() : `sockflow ${readHost().agentVersion}\n`);
     return 0;
   } catch (error) {
@@ -41,6 +42,7 @@ async function print(text: string): Promise<void> {
 }
 
 type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;
+type CheckCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'check' }>;
 
 function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Promise<number> {
   const log = createLog(options.logLevel, stderr.write);
@@ -53,6 +55,22 @@ function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Pr
     },
     onException: (callback) => process.on('uncaughtException', callback),
   });
+}
+
+async function runCheck({ options, warnings }: CheckCommand, stderr: Stderr): Promise<number> {
+  const log = createLog(options.logLevel, stderr.write);
+  for (const warning of warnings) log.warn(warning);
+  try {
+    checkBuilt(dirname(import.meta.dirname));
+    const { check } = await import('./check/index.ts');
+    const { text, isComplete } = await check(options, log, readHost().agentVersion);
+    await print(text);
+    return isComplete ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    log.say(`cannot check: ${error.message}; ${error.remedy}`);
+    return 1;
+  }
 }
 
 /** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */

@@ -4,23 +4,33 @@ import { release } from 'node:os';
 import { StartError } from '../errors.ts';
 
 const oldest = [5, 15] as const;
+export const OLDEST_KERNEL = oldest.join('.');
+export const BTF_FILE = '/sys/kernel/btf/vmlinux';
 
 /** Bits of CapEff. */
-const capabilities = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
+const capabilities = {
+  CAP_DAC_READ_SEARCH: 2,
+  CAP_NET_ADMIN: 12,
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+} as const;
+export type Capability = keyof typeof capabilities;
 const needed = ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'] as const;
 
 /** Throws StartError. */
 export function checkHost(): void {
   if (process.platform !== 'linux') throw new StartError(`this is ${process.platform}`, 'sockflow needs Linux');
   checkKernel(release());
-  checkBtf('/sys/kernel/btf/vmlinux');
+  checkBtf(BTF_FILE);
   checkCapabilities(readFileSync('/proc/self/status', 'utf8'));
 }
 
 export function checkKernel(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < oldest[0] || (major === oldest[0] && minor < oldest[1]))
-    throw new StartError(`the kernel is ${version}`, `Linux ${oldest.join('.')} or later is needed`);
+    throw new StartError(`the kernel is ${version}`, `Linux ${OLDEST_KERNEL} or later is needed`);
 }
 
 export function checkBtf(file: string): void {
@@ -36,10 +46,16 @@ export function checkBtf(file: string): void {
 }
 
 /** `status`: the text of /proc/self/status. CAP_SYS_ADMIN stands for BPF and PERFMON, as in the kernel. */
-export function checkCapabilities(status: string): void {
+export function heldCapabilities(status: string): (name: Capability) => boolean {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
-  const has = (name: keyof typeof capabilities): boolean => ((effective >> BigInt(capabilities[name])) & 1n) === 1n;
-  const missing = needed.filter((name) => !has(name) && !(has('CAP_SYS_ADMIN') && name !== 'CAP_NET_ADMIN'));
+  const has = (name: Capability): boolean => ((effective >> BigInt(capabilities[name])) & 1n) === 1n;
+  return (name) => has(name) || ((name === 'CAP_BPF' || name === 'CAP_PERFMON') && has('CAP_SYS_ADMIN'));
+}
+
+/** Throws StartError. */
+export function checkCapabilities(status: string): void {
+  const has = heldCapabilities(status);
+  const missing = needed.filter((name) => !has(name));
   if (missing.length > 0)
     throw new StartError(`missing ${missing.join(', ')}`, 'run as root, or grant these capabilities');
 }

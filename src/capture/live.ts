@@ -59,7 +59,8 @@ function identify(options: Options, log: Log, ledger: Ledger, emit: (records: Co
   };
 }
 
-function captureOptions(options: Options, selection: Selection): CaptureOptions {
+/** What the kernel side is asked for. */
+export function captureOptions(options: Options, selection: Selection): CaptureOptions {
   return {
     ringBytes: options.ringSize,
     maxConnections: options.maxConnections,

@@ -1,6 +1,7 @@
 /** `sockflow --help`, from the table of options. At most 80 columns. */
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Group, groups, type Option, optionName } from './options.ts';
+import { wrap } from './wrap.ts';
 
 const COLUMN = 28;
 const WIDTH = 79;
@@ -11,7 +12,8 @@ interface Line {
 }
 
 const introduction = `Usage: sockflow [options]
-       sockflow replay FILE [options]    what --record FILE has kept
+       sockflow check [options]         what this host lets it see, and why not
+       sockflow replay FILE [options]   what --record FILE has kept
 
 Shows every TCP connection and UDP conversation of every process of this host:
 who began it, what it moved, how it ended. Needs root, or the capabilities
@@ -71,16 +73,4 @@ function formatLine({ names, text }: Line): string {
   const head = `  ${names}`;
   const first = head.length < COLUMN - 1 ? head.padEnd(COLUMN) + (rows.shift() ?? '') : head;
   return [first, ...rows.map((row) => ' '.repeat(COLUMN) + row)].join('\n');
-}
-
-function wrap(text: string, width: number): string[] {
-  const rows: string[] = [];
-  let row = '';
-  for (const word of text.split(' ')) {
-    if (row && row.length + 1 + word.length > width) {
-      rows.push(row);
-      row = word;
-    } else row = row ? `${row} ${word}` : word;
-  }
-  return [...rows, row];
 }

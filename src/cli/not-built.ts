@@ -11,4 +11,4 @@ export const notBuiltOptions: readonly string[] = [
   'user',
 ];
 
-export const notBuiltCommands: readonly string[] = ['top', 'check', 'config', 'completion'];
+export const notBuiltCommands: readonly string[] = ['top', 'config', 'completion'];

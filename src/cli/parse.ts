@@ -14,29 +14,38 @@ export type Command =
       readonly warnings: readonly string[];
       /** A recording to show instead of what happens here. */
       readonly replay: string | undefined;
-    };
+    }
+  | { readonly action: 'check'; readonly options: Options; readonly warnings: readonly string[] };
 
 /** Throws a UsageError for anything that isn't right. */
 export function parseCommandLine(tokens: readonly string[], env: Environment): Command {
   // Help is for people who have got something else wrong.
   if (tokens.includes('--help') || tokens.includes('-h')) return { action: 'help' };
-  const { replay, rest } = takeCommand(tokens);
+  const { name, replay, rest } = takeCommand(tokens);
   const flags = readFlags(rest);
   if (flags.help) return { action: 'help' };
   if (flags.version) return { action: 'version' };
   const warnings = checkVariables(env);
   const options = resolve(settingsOf(flags.texts, env), env);
   checkRecording(options, replay);
+  if (name === 'check') return { action: 'check', options, warnings };
   return { action: 'run', options, warnings, replay };
 }
 
-/** `replay FILE` comes before all options. */
-function takeCommand(tokens: readonly string[]): { replay: string | undefined; rest: readonly string[] } {
+interface Taken {
+  readonly name?: 'check' | 'replay';
+  readonly replay: string | undefined;
+  readonly rest: readonly string[];
+}
+
+/** `check` and `replay FILE` come before all options. */
+function takeCommand(tokens: readonly string[]): Taken {
   const [command, file] = tokens;
+  if (command === 'check') return { name: command, replay: undefined, rest: tokens.slice(1) };
   if (command !== 'replay') return { replay: undefined, rest: tokens };
   if (!file || file.startsWith('-'))
     throw new UsageError(`replay expects the name of a file made with --record${file ? `, not ${quote(file)}` : ''}`);
-  return { replay: file, rest: tokens.slice(2) };
+  return { name: command, replay: file, rest: tokens.slice(2) };
 }
 
 function checkRecording({ record, anonymize }: Options, replay: string | undefined): void {

@@ -76,10 +76,16 @@ const DEADLINE = 10_000;
 
 /** Undefined: nobody is to be asked. Throws a StartError when what was asked for can't be had. */
 export function createKubernetes(options: KubernetesOptions): Kubernetes | undefined {
+  if (options.source === 'none') return undefined;
+  const { kind, access } = kubernetesAccess(options);
+  return kind === 'api' ? fromApi(access, options) : fromKubelet(access, options);
+}
+
+/** Who is to be asked, and how. Throws a StartError when what was asked for can't be had. */
+export function kubernetesAccess(options: KubernetesOptions): { kind: 'api' | 'kubelet'; access: Access } {
   const { source } = options;
-  if (source === 'none') return undefined;
   const access = source === 'kubelet' ? undefined : apiAccess(options);
-  if (access) return fromApi(access, options);
+  if (access) return { kind: 'api', access };
   if (source === 'api')
     throw new StartError(
       '--kubernetes api: there is no service account here, and no --kubeconfig',
@@ -90,7 +96,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes | undef
       '--kubernetes-peers needs the API server, and there is neither a service account nor --kubeconfig',
       'give --kubeconfig FILE, or run in a pod that has a service account',
     );
-  return fromKubelet(options);
+  return { kind: 'kubelet', access: kubeletAccess(options) };
 }
 
 function apiAccess({ kubeconfig, env = process.env }: KubernetesOptions): Access | undefined {
@@ -121,9 +127,9 @@ function fromApi(access: Access, options: KubernetesOptions): Kubernetes {
   };
 }
 
-function fromKubelet(options: KubernetesOptions): Kubernetes {
+function fromKubelet(access: Access, options: KubernetesOptions): Kubernetes {
   const { ledger, log, kubeletEndpoint: server } = options;
-  const api = createApi(kubeletAccess(options), { deadline: DEADLINE });
+  const api = createApi(access, { deadline: DEADLINE });
   const pods = createPods();
   const end = new AbortController();
   const teller = { ledger, log, server, isOptional: options.source === 'auto', signal: end.signal };

@@ -1,7 +1,6 @@
 /** The OTLP outputs that were asked for. */
 import { join } from 'node:path';
 import { losses } from '../../cli/books.ts';
-import type { Options } from '../../cli/options.ts';
 import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
@@ -10,7 +9,7 @@ import { createLookupAttributes, createRecordAttributes, hasFailed } from '../se
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
 import { createOtlpMetricsExporter } from './metrics/exporter.ts';
-import type { OtlpOptions } from './settings.ts';
+import { toOtlpOptions } from './settings.ts';
 import { createOtlpTracesExporter, type OtlpTracesExporter } from './traces.ts';
 
 /** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
@@ -28,19 +27,6 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
   const traces = options.traces ? createTraces(context, common) : undefined;
   const metrics = options.metrics ? createMetrics(context, common, logs, traces) : undefined;
   return [logs && select(logs, context), traces, metrics].filter((exporter) => exporter !== undefined);
-}
-
-function toOtlpOptions(options: Options): OtlpOptions {
-  return {
-    endpoint: options.otlpEndpoint,
-    protocol: options.otlpProtocol,
-    headers: options.otlpHeader,
-    timeoutMs: options.otlpTimeout,
-    compression: options.otlpCompression,
-    certificate: options.otlpCertificate,
-    clientCertificate: options.otlpClientCertificate,
-    clientKey: options.otlpClientKey,
-  };
 }
 
 type Common = Omit<OtlpLogsOptions, 'attributes'>;

@@ -2,6 +2,7 @@
  * Where and how one signal is sent: what the user gave as options, then OTEL_EXPORTER_OTLP_<SIGNAL>_*, then
  * OTEL_EXPORTER_OTLP_*, then the specification's default.
  */
+import type { Options } from '../../cli/options.ts';
 
 export const protocols = ['grpc', 'http/protobuf', 'http/json'] as const;
 export type Protocol = (typeof protocols)[number];
@@ -234,4 +235,18 @@ export function readDelay(
   const delay = Number(text);
   if (delay >= 0 && delay < 2 ** 31) return delay;
   throw new Error(`${variable} expects a number of milliseconds, not "${text}"`);
+}
+
+/** From the command line. */
+export function toOtlpOptions(options: Options): OtlpOptions {
+  return {
+    endpoint: options.otlpEndpoint,
+    protocol: options.otlpProtocol,
+    headers: options.otlpHeader,
+    timeoutMs: options.otlpTimeout,
+    compression: options.otlpCompression,
+    certificate: options.otlpCertificate,
+    clientCertificate: options.otlpClientCertificate,
+    clientKey: options.otlpClientKey,
+  };
 }
