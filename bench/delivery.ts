@@ -1,10 +1,12 @@
 /**
  * What delivery costs and whether it loses anything, against a real Collector.
  *
- *   node bench/delivery.ts cost   [--records 400000]             CPU of the agent's side for each record, by protocol
- *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]   the Collector away meanwhile, with a spool
+ *   node bench/delivery.ts cost   [--records 400000] [--only gRPC]   CPU of the agent's side for each record, by protocol
+ *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]       the Collector away meanwhile, with a spool
  */
+import { once } from 'node:events';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +24,7 @@ import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/supp
 const { values, positionals } = parseArgs({
   options: {
     records: { type: 'string', default: '400000' },
+    only: { type: 'string' },
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', default: '5000' },
   },
@@ -60,39 +63,96 @@ async function feed(exporter: OtlpLogsExporter, records: readonly ConnectionReco
   }
 }
 
-async function measureCost(name: string, options: Partial<OtlpLogsOptions>): Promise<void> {
-  const total = Number(values.records);
-  const records = Array.from({ length: 10_000 }, (_, number) => record(number));
+type Way = readonly [name: string, options: Partial<OtlpLogsOptions>];
+
+/** Something that costs CPU for so many records. */
+interface Subject {
+  readonly name: string;
+  run(count: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+function delivered([name, options]: Way, records: readonly ConnectionRecord[]): Subject {
   const ledger = new Ledger();
   const exporter = createExporter(options, ledger);
-  await feed(exporter, records, 50_000);
-  await untilSent(ledger, 50_000);
-  const rounds: number[] = [];
-  for (let round = 1; round <= 4; round++) {
-    const begin = process.cpuUsage();
-    await feed(exporter, records, total / 4);
-    await untilSent(ledger, 50_000 + (round * total) / 4);
-    const { user, system } = process.cpuUsage(begin);
-    rounds.push((user + system) / (total / 4));
-  }
-  await exporter.shutdown(Date.now() + 60_000);
-  console.log(`${name}: ${Math.min(...rounds).toFixed(2)} µs CPU a record (${rounds.map((each) => each.toFixed(2))})`);
+  let total = 0;
+  return {
+    name,
+    async run(count) {
+      total += count;
+      await feed(exporter, records, count);
+      await untilSent(ledger, total);
+    },
+    end: () => exporter.shutdown(Date.now() + 60_000),
+  };
 }
 
 /** Without what carries it: what is left of the rest is the transport's. */
-function measureWriter(): void {
-  const records = Array.from({ length: 10_000 }, (_, number) => record(number));
+function encoded(records: readonly ConnectionRecord[]): Subject {
   const writer = new LogWriter({ attributes: createRecordAttributes({ ownNetworkNamespace }), host });
-  const rounds = Array.from({ length: 40 }, () => {
-    const begin = process.cpuUsage();
-    for (const one of records) {
-      writer.add(one, 1n);
-      if (writer.size >= 2 ** 19) writer.take();
+  return {
+    name: 'encoding alone',
+    async run(count) {
+      for (let number = 0; number < count; number++) {
+        writer.add(records[number % records.length] as ConnectionRecord, 1n);
+        if (writer.size >= 2 ** 19) writer.take();
+      }
+    },
+    end: async () => undefined,
+  };
+}
+
+/** Requests that were encoded beforehand, over a bare stream of HTTP/2 each: what sending costs at the least. */
+function bare(port: number, records: readonly ConnectionRecord[]): Subject {
+  const writer = new LogWriter({ attributes: createRecordAttributes({ ownNetworkNamespace }), host });
+  for (const one of records.slice(0, 500)) writer.add(one, 1n);
+  const { bytes, count: each } = writer.take();
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes.length, 1);
+  const message = Buffer.concat([prefix, bytes]);
+  const session = connect(`http://127.0.0.1:${port}`);
+  const path = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
+  const send = async () => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.end(message);
+    stream.resume();
+    await once(stream, 'close');
+  };
+  return {
+    name: 'bare HTTP/2',
+    async run(count) {
+      for (let done = 0; done < count; done += 4 * each) await Promise.all([send(), send(), send(), send()]);
+    },
+    end: async () => session.destroy(),
+  };
+}
+
+const ROUNDS = 5;
+
+/** All of them in turn, round for round, so that what else the machine does meets all. */
+async function compare(subjects: readonly Subject[]): Promise<void> {
+  const share = Number(values.records) / ROUNDS;
+  for (const subject of subjects) await subject.run(50_000);
+  const costs = subjects.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [index, subject] of subjects.entries()) {
+      const begin = process.cpuUsage();
+      await subject.run(share);
+      const { user, system } = process.cpuUsage(begin);
+      costs[index]?.push((user + system) / share);
     }
-    const { user, system } = process.cpuUsage(begin);
-    return (user + system) / records.length;
-  });
-  console.log(`encoding alone: ${Math.min(...rounds).toFixed(2)} µs CPU a record`);
+  for (const [index, { name, end }] of subjects.entries()) {
+    const rounds = costs[index] as number[];
+    console.log(
+      `${name}: ${Math.min(...rounds).toFixed(2)} µs CPU a record (${rounds.map((each) => each.toFixed(2))})`,
+    );
+    await end();
+  }
 }
 
 /** Takes everything and keeps nothing, so that it is the agent's side that sets the pace. */
@@ -114,15 +174,20 @@ service:
 `;
 
 async function cost(): Promise<void> {
-  measureWriter();
   const collector = await startCollector({ directory, config: sink });
-  const grpc = `http://127.0.0.1:${collector.grpcPort}`;
-  const http = `http://127.0.0.1:${collector.httpPort}`;
+  const records = Array.from({ length: 10_000 }, (_, number) => record(number));
+  const grpc = { endpoint: `http://127.0.0.1:${collector.grpcPort}`, protocol: 'grpc' } as const;
+  const http = { endpoint: `http://127.0.0.1:${collector.httpPort}`, protocol: 'http/protobuf' } as const;
+  const ways: Way[] = [
+    ['gRPC', grpc],
+    ['gRPC, gzip', { ...grpc, compression: 'gzip' }],
+    ['HTTP/protobuf', http],
+    ['HTTP/protobuf, gzip', { ...http, compression: 'gzip' }],
+  ];
+  const wanted = ways.filter(([name]) => values.only === undefined || values.only === name);
   try {
-    await measureCost('gRPC', { endpoint: grpc, protocol: 'grpc' });
-    await measureCost('gRPC, gzip', { endpoint: grpc, protocol: 'grpc', compression: 'gzip' });
-    await measureCost('HTTP/protobuf', { endpoint: http, protocol: 'http/protobuf' });
-    await measureCost('HTTP/protobuf, gzip', { endpoint: http, protocol: 'http/protobuf', compression: 'gzip' });
+    const subjects = wanted.map((way) => delivered(way, records));
+    await compare([encoded(records), bare(collector.grpcPort, records), ...subjects]);
   } finally {
     collector.kill();
   }

@@ -16,6 +16,8 @@ export interface Parcel extends EncodedBatch {
   /** Where it lies in the spool; of a batch that was divided, how many of its parts are not done yet. */
   stored?: { readonly place: Place; parts: number };
   state: 'here' | 'being stored' | 'done';
+  /** Times that it was handed out to be sent. */
+  attempts: number;
 }
 
 /** Whose turn it is: what came last while the server is well, what is on disk while it isn't, at the end no old ones. */
@@ -82,15 +84,17 @@ export class Backlog {
     return this.#waiting.splice(Math.max(at, 0), 1)[0];
   }
 
-  #admit({ bytes, count }: EncodedBatch, since = performance.now()): Parcel {
-    this.bytes += bytes.length;
-    return { bytes, count, outvoted: 0, passedBefore: undefined, since, state: 'here' };
+  #admit(batch: EncodedBatch, since = performance.now()): Parcel {
+    this.bytes += batch.bytes.length;
+    return { ...batch, outvoted: 0, passedBefore: undefined, since, state: 'here', attempts: 0 };
   }
 
   /** A batch to be sent; `putBack`, `replace` or `done` it afterwards. */
   next(turn: Turn): Parcel | undefined {
     const parcel = this.#choose(turn);
-    if (parcel) this.#sending.add(parcel);
+    if (!parcel) return undefined;
+    parcel.attempts++;
+    this.#sending.add(parcel);
     return parcel;
   }
 
@@ -108,7 +112,7 @@ export class Backlog {
     if (stored === undefined) return undefined;
     const { bytes, count, place } = stored;
     const stake = { place, parts: 1 };
-    return { bytes, count, outvoted: 0, passedBefore: undefined, since: 0, stored: stake, state: 'here' };
+    return { bytes, count, outvoted: 0, passedBefore: undefined, since: 0, stored: stake, state: 'here', attempts: 0 };
   }
 
   /** To be tried again, behind the next one. */
@@ -124,11 +128,19 @@ export class Backlog {
     const { stored } = parcel;
     if (stored) {
       stored.parts += parts.length - 1;
-      this.#failed.unshift(...parts.map((part) => ({ ...parcel, ...part, outvoted: 0, passedBefore: undefined })));
+      const afresh = { outvoted: 0, passedBefore: undefined, giveBack: undefined, attempts: 0 };
+      this.#failed.unshift(...parts.map((part) => ({ ...parcel, ...afresh, ...part })));
     } else {
       this.#waiting.unshift(...parts.map((part) => this.#admit(part, parcel.since)));
       this.#forget(parcel);
     }
+  }
+
+  /** The server has it. Of a second attempt nobody knows what became of the first: its bytes may still be on their way. */
+  delivered(parcel: Parcel): void {
+    const isOurs = parcel.attempts === 1 && parcel.state === 'here';
+    this.done(parcel);
+    if (isOurs) parcel.giveBack?.();
   }
 
   /** Delivered, or lost for good. */

@@ -12,8 +12,9 @@ export class ByteBuffer {
   /** Where the next byte goes: everything before it is written. */
   position = 0;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  /** A size, or memory that begins where its buffer does, to be written over. */
+  constructor(memory: number | Uint8Array<ArrayBuffer>) {
+    this.bytes = typeof memory === 'number' ? new Uint8Array(memory) : memory;
     this.view = new DataView(this.bytes.buffer);
   }
 

@@ -189,7 +189,7 @@ export class Delivery {
   }
 
   #onSuccess(parcel: Parcel, rejected: number, message: string): void {
-    this.#backlog.done(parcel);
+    this.#backlog.delivered(parcel);
     const refused = Math.min(Math.max(rejected, 0), parcel.count);
     if (refused > 0) this.#lose('rejected', refused, `the server rejected ${this.#items}: ${message}`);
     else if (message !== '') this.#sayOnce(`the server warns: ${message}`);

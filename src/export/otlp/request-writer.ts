@@ -9,6 +9,7 @@
  */
 import type { Process } from '../../model.ts';
 import { schemaUrl, scopeName } from '../semconv.ts';
+import { BatchMemory } from './batch-memory.ts';
 import { ByteBuffer, varintSize } from './buffer.ts';
 import {
   type CommonResource,
@@ -22,6 +23,8 @@ import {
 export interface EncodedBatch {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly count: number;
+  /** To be called when nobody has the bytes any more, if ever: their memory is used again. */
+  readonly giveBack?: (() => void) | undefined;
 }
 
 /** Field of an item in its scope. */
@@ -48,6 +51,7 @@ export class RequestWriter {
   count = 0;
   /** Where items are written, each in the field `ITEM`. */
   readonly arena = new ByteBuffer(256 * 1024);
+  readonly #memory = new BatchMemory();
   readonly #resources = new ByteBuffer(64 * 1024);
   /** One resource for all processes. */
   readonly #isOne: boolean;
@@ -83,7 +87,8 @@ export class RequestWriter {
 
   /** The request with all items since the last call, and begins anew. */
   take(): EncodedBatch {
-    const batch = { bytes: this.#assemble(), count: this.count };
+    const bytes = this.#assemble();
+    const batch = { bytes, count: this.count, giveBack: () => this.#memory.giveBack(bytes) };
     this.count = 0;
     this.arena.position = 0;
     this.#resources.position = 0;
@@ -113,11 +118,11 @@ export class RequestWriter {
     return { resourceStart, resourceEnd: this.#resources.position, runs: [], end: -1, size: 0 };
   }
 
-  /** Of exactly the size that it takes, so that the transport can have its memory without a copy. */
+  /** As it is: the transport gets this memory without a copy. */
   #assemble(): Uint8Array<ArrayBuffer> {
     let size = 0;
     for (const group of this.#groups.values()) size += messageSize(this.#resourceLogsSize(group));
-    const out = new ByteBuffer(size);
+    const out = new ByteBuffer(this.#memory.take(size));
     for (const group of this.#groups.values()) this.#writeGroup(group, out);
     return out.bytes;
   }
