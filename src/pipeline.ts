@@ -46,6 +46,7 @@ export async function startPipeline(
   callbacks: Callbacks,
   outputs: CreateOutputs = createExporters,
 ): Promise<Pipeline> {
+  let isReady = false;
   const exporters = await outputs({
     options,
     selection: createSelection(options),
@@ -54,6 +55,8 @@ export async function startPipeline(
     host: source.host,
     ownNetworkNamespace: source.ownNetworkNamespace,
     kernelCounts: () => source.counts(),
+    capabilities: () => source.capabilities?.() ?? {},
+    isReady: () => isReady,
     onOutputLost: callbacks.onOutputLost,
   });
   // What has waited may come all at once, and an output that is bounded judges what it is given as a whole.
@@ -105,6 +108,7 @@ export async function startPipeline(
 
   const isBusy = (): boolean => exporters.some((exporter) => exporter.isBusy?.());
   const watched = source.start({ onBatch, onEnd: callbacks.onEnd, isBusy });
+  isReady = true;
 
   // What is never answered ends without a batch.
   const lookups = options.dns ? setInterval(exportLookups, 500) : undefined;

@@ -37,12 +37,21 @@ export function openLive(options: Options, log: Log, ledger: Ledger): Source {
       return describe(options, selection, capture.features);
     },
     counts: () => capture.counts(),
+    capabilities: () => capabilities(capture.features),
     stop() {
       clearInterval(snapshots);
       return capture.stop();
     },
   };
 }
+
+/** By their names in metrics. */
+function capabilities(features: Features): Record<string, boolean> {
+  const named = Object.entries(features).map(([name, isThere]) => [name.replace(/[A-Z]/g, toSnake), isThere]);
+  return Object.fromEntries(named);
+}
+
+const toSnake = (letter: string) => `_${letter.toLowerCase()}`;
 
 function identify(options: Options, log: Log, ledger: Ledger, emit: (records: ConnectionRecord[]) => void): Identity {
   const kubernetes = createKubernetes(kubernetesOptions(options, ledger, log));

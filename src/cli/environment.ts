@@ -71,6 +71,22 @@ export function readMetricInterval(env: Environment): Setting | undefined {
   return setting && { ...setting, text: `${setting.text}ms` };
 }
 
+const aggregations: Readonly<Record<string, string>> = {
+  explicit_bucket_histogram: 'explicit',
+  base2_exponential_bucket_histogram: 'exponential',
+};
+
+/** OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION, in the words of the option. */
+export function readHistogram(env: Environment): Setting | undefined {
+  const setting = read(env, 'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION');
+  const text = setting && aggregations[setting.text.toLowerCase()];
+  if (setting && text === undefined)
+    throw new UsageError(
+      `${setting.source} expects one of ${Object.keys(aggregations).join(', ')}, not "${setting.text}"`,
+    );
+  return setting && text ? { ...setting, text } : undefined;
+}
+
 /** OTEL_LOG_LEVEL, in the words of the option. */
 export function readLogLevel(env: Environment): Setting | undefined {
   const setting = read(env, 'OTEL_LOG_LEVEL');

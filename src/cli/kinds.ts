@@ -2,7 +2,9 @@
 import { type NamedNetwork, parseNetwork } from '../enrich/networks.ts';
 import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
+import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
 import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
+
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -128,6 +130,32 @@ export const labels: Kind<readonly string[]> = {
   },
 };
 
+/** What series are told apart by: exactly these; or, each with + or -, changes of the default. */
+export const metricAttributes: Kind<readonly string[]> = {
+  type: 'value',
+  placeholder: 'LIST',
+  expects:
+    'names such as network.transport,service.name, or changes such as +container.name,-server.port (docs/attributes.md lists them)',
+  parse: (text) => {
+    const parts = text === '' ? [] : text.split(',').map((part) => part.trim());
+    const changes = parts.filter((part) => /^[+-]/.test(part));
+    const names = parts.map((part) => part.replace(/^[+-]/, ''));
+    if (!names.every(isMetricAttribute)) return undefined;
+    if (changes.length === 0) return parts.length === 0 ? defaultMetricAttributes : [...new Set(parts)];
+    if (changes.length < parts.length) return undefined;
+    const chosen = new Set(defaultMetricAttributes);
+    for (const [index, part] of parts.entries())
+      if (part.startsWith('+')) chosen.add(names[index] as string);
+      else chosen.delete(names[index] as string);
+    return [...chosen];
+  },
+};
+
+function isMetricAttribute(name: string): boolean {
+  const { label } = readLabelKey(name) ?? {};
+  return label === undefined ? metricAttributeNames.includes(name) : LABEL.test(label);
+}
+
 export const sockets: Kind<readonly string[]> = {
   type: 'repeated',
   placeholder: 'SOCKET',
@@ -135,6 +163,18 @@ export const sockets: Kind<readonly string[]> = {
   parse: (text) => {
     const names = text === '' ? [] : text.split('\n').map((name) => name.replace(/^unix:\/\//, ''));
     return names.every((name) => name.startsWith('/')) ? names : undefined;
+  },
+};
+
+/** Where to listen: a port alone is one of this host's own loopback. */
+export const address: Kind<{ readonly host: string; readonly port: number }> = {
+  type: 'value',
+  placeholder: 'ADDRESS',
+  expects: 'a port of 127.0.0.1 such as 9464, or an address and a port such as 0.0.0.0:9464 or [::1]:9464',
+  parse: (text) => {
+    const [, ipv6, host, digits = ''] = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
+    const port = parseInteger(digits, 1, 65_535);
+    return port === undefined ? undefined : { host: ipv6 ?? host ?? '127.0.0.1', port };
   },
 };
 

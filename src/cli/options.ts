@@ -4,6 +4,7 @@
  */
 import type { EventName } from '../model.ts';
 import {
+  address,
   directory,
   duration,
   file,
@@ -14,6 +15,7 @@ import {
   integer,
   type Kind,
   labels,
+  metricAttributes,
   networkNames,
   networkNamespace,
   nodeName,
@@ -172,6 +174,12 @@ export const table = {
   traces: define(otlp, flag, 'A span for each connection that ended; off unless asked for', { negatable: true })
     .optional,
   metricInterval: define(otlp, duration, 'How often metrics are sent').default('60s'),
+  metricAttributes: define(
+    otlp,
+    metricAttributes,
+    'What metrics are told apart by: exactly these, or changes such as +container.name,-server.port',
+  ).default(''),
+  histogram: define(otlp, oneOf('explicit', 'exponential'), 'Kind of the histograms').default('explicit'),
   spool: define(
     otlp,
     directory,
@@ -217,6 +225,11 @@ export const table = {
   shutdownTimeout: define(running, duration, 'How long the end may take: what is not sent by then is counted').default(
     '10s',
   ),
+  health: define(
+    running,
+    address,
+    "Answer /livez, /readyz and /metrics (the agent's own, for Prometheus) there; a port alone is one of 127.0.0.1",
+  ).optional,
   logLevel: define(
     running,
     oneOf('error', 'warn', 'info', 'debug'),
@@ -226,6 +239,16 @@ export const table = {
   queueSize: define(advanced, size(2 ** 20), 'Memory for records that wait for the server or for ntopng').default(
     '64MiB',
   ),
+  metricLimit: define(
+    advanced,
+    integer(10, 1_000_000),
+    'Series of one metric; what finds no room is in one more, otel.metric.overflow',
+  ).default('2000'),
+  metricTtl: define(
+    advanced,
+    duration,
+    'A series ends when nothing came for so long and none of its connections live',
+  ).default('10m'),
   spoolSize: define(advanced, size(2 ** 24), 'Disk space for the spool; when it is full the oldest go').default('1GiB'),
   ringSize: define(advanced, ringSize, 'Memory between the kernel and the agent').default('16MiB'),
   maxConnections: define(advanced, integer(1024, 2 ** 24), 'Live connections that can be followed at once').default(

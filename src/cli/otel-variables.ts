@@ -50,10 +50,16 @@ export const otelVariables: readonly OtelVariable[] = [
   ...perSignal('CLIENT_KEY', 'as `--otlp-client-key`; read again when it changes'),
   ...perSignal('INSECURE', '`true`: no TLS for a gRPC endpoint without a scheme'),
   honoured('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'cumulative, delta or lowmemory'),
-  ignored('OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', 'exponential histograms are not built yet'),
+  honoured(
+    'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION',
+    'explicit_bucket_histogram or base2_exponential_bucket_histogram: as `--histogram explicit` or `exponential`',
+  ),
   honoured('OTEL_METRIC_EXPORT_INTERVAL', 'as `--metric-interval`, in milliseconds'),
   ignored('OTEL_METRIC_EXPORT_TIMEOUT', ATTEMPT),
-  ignored('OTEL_METRICS_EXEMPLAR_FILTER', 'exemplars are not built yet'),
+  honoured(
+    'OTEL_METRICS_EXEMPLAR_FILTER',
+    'trace_based (connections whose span is sent, with `--traces`), always_on or always_off',
+  ),
   honoured(
     'OTEL_BLRP_SCHEDULE_DELAY',
     'milliseconds that a log record waits for its batch; 1,000 if nothing else is said',

@@ -1,6 +1,14 @@
 /** From the command line and the environment to `Options`: flag over SOCKFLOW_* over OTEL_* over default. */
 import { UsageError } from '../errors.ts';
-import { checkVariables, type Environment, readLogLevel, readMetricInterval, readVariable } from './environment.ts';
+import {
+  checkVariables,
+  type Environment,
+  readHistogram,
+  readLogLevel,
+  readMetricInterval,
+  readVariable,
+  type Setting,
+} from './environment.ts';
 import { readFlags } from './flags.ts';
 import { entries, type Key, type Option, type Options, optionName } from './options.ts';
 import { resolve, type Settings } from './resolve.ts';
@@ -58,9 +66,15 @@ function settingsOf(texts: ReadonlyMap<Key, string>, env: Environment): Settings
   return new Map(entries.map(([key, option]) => [key, find(key, option, texts, env)]));
 }
 
+const ofOtelVariables: Partial<Record<Key, (env: Environment) => Setting | undefined>> = {
+  metricInterval: readMetricInterval,
+  logLevel: readLogLevel,
+  histogram: readHistogram,
+};
+
 function find(key: Key, option: Option<unknown>, texts: ReadonlyMap<Key, string>, env: Environment) {
   const text = texts.get(key);
   if (text !== undefined) return { text, source: `--${optionName(key)}` };
-  const ofOtel = { metricInterval: readMetricInterval, logLevel: readLogLevel }[key as string];
+  const ofOtel = ofOtelVariables[key];
   return readVariable(env, key, option) ?? ofOtel?.(env);
 }

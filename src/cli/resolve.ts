@@ -1,6 +1,7 @@
 /** From what was given, wherever it was, to `Options`: defaults, what follows from what, and what does not go together. */
 import { UsageError } from '../errors.ts';
 import { readSettings, type Signal } from '../export/otlp/settings.ts';
+import { readLabelKey } from '../export/semconv.ts';
 import {
   type Environment,
   isTurnedOff,
@@ -9,7 +10,7 @@ import {
   readResourceAttributes,
   type Setting,
 } from './environment.ts';
-import { entries, type Key, type Option, type Options } from './options.ts';
+import { entries, type Key, type Option, type Options, optionName } from './options.ts';
 import { quote } from './tokens.ts';
 
 export type Settings = ReadonlyMap<Key, Setting | undefined>;
@@ -22,6 +23,7 @@ export function resolve(settings: Settings, env: Environment): Options {
   checkTransports(given, sent, env);
   checkSpool(settings.get('spool'), sent);
   checkZmq(given, settings);
+  checkLabels(given, settings.get('metricAttributes'));
   const format = given.format ?? (sent.endpoint || given.zmq.length > 0 ? 'none' : 'text');
   const attribute = { ...readResourceAttributes(env), ...given.attribute };
   const kubernetes = chooseKubernetes(given, settings);
@@ -101,6 +103,15 @@ function checkZmq({ zmq }: Given, settings: Settings): void {
     .map((key) => settings.get(key))
     .find((setting) => setting !== undefined);
   if (setting) throw new UsageError(`${setting.source} expects an ntopng: add --zmq ENDPOINT`);
+}
+
+/** Labels are read only when they are asked for. */
+function checkLabels(given: Given, setting: Setting | undefined): void {
+  for (const name of given.metricAttributes) {
+    const { option, label } = readLabelKey(name) ?? {};
+    if (option && label && !given[option].includes(label))
+      throw new UsageError(`${setting?.source} expects --${optionName(option)} ${label} for ${name}`);
+  }
 }
 
 /** The endpoint, the protocol and what else OTEL_* says of each signal that is sent. */

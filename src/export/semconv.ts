@@ -13,6 +13,14 @@ export {
 } from './semconv/event.ts';
 export { createLookupAttributes, hasFailed } from './semconv/lookup.ts';
 export {
+  createMetricAttributes,
+  defaultMetricAttributes,
+  lookupAttributeKeys,
+  type MetricAttribute,
+  metricAttributeNames,
+  readLabelKey,
+} from './semconv/metric-attributes.ts';
+export {
   agentMetrics,
   connectionMetrics,
   lookupMetric,
@@ -26,7 +34,6 @@ export {
   hostAttributes,
   resourceAttributes,
   type ShownLabels,
-  serviceName,
   unknownService,
 } from './semconv/resource.ts';
 

@@ -7,12 +7,12 @@ import { asJson } from '../support/as-json.ts';
 import {
   type Collector,
   type CollectorOptions,
-  type DataPoint,
   freePort,
-  type HistogramPoint,
+  lastPoints,
   readLogs,
   readMetrics,
   startCollector,
+  total,
 } from '../support/collector.ts';
 import { type Exchange, exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
@@ -119,27 +119,6 @@ for (const protocol of ['http/protobuf', 'http/json'])
       t.is(total(points, 'sockflow.connection.duration', clientName), 211);
     });
   });
-
-/** The last value of each series of a service; they are cumulative. */
-function lastPoints(points: readonly DataPoint[], name: string, service: string): DataPoint[] {
-  const ofService = points.filter((point) => point.name === name && point.attributes['service.name'] === service);
-  const series = Map.groupBy(ofService, ({ attributes }) => JSON.stringify(Object.entries(attributes).sort()));
-  return [...series.values()].map((all) => all.reduce((last, point) => (point.time >= last.time ? point : last)));
-}
-
-function total(
-  points: readonly DataPoint[],
-  name: string,
-  service: string,
-  having: Record<string, unknown> = {},
-): number {
-  return lastPoints(points, name, service)
-    .filter(({ attributes }) => Object.entries(having).every(([key, value]) => attributes[key] === value))
-    .reduce(
-      (sum, point) => sum + Number(point.type === 'sum' ? point.value : (point as HistogramPoint).value.count),
-      0,
-    );
-}
 
 function bytes(done: Exchange, direction: 'sent' | 'received'): number {
   return done.client.connections.reduce((sum, connection) => sum + connection[direction], 0);

@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TIED } from './processes.ts';
 
 export * from './otlp-json.ts';
+export * from './otlp-json-metrics.ts';
+export * from './otlp-json-traces.ts';
 
 /** A link to the cached program, made by `scripts/setup --test`. */
 export const otelcol = process.env.SOCKFLOW_OTELCOL ?? join(import.meta.dirname, '../../.cache/otelcol');

@@ -31,20 +31,31 @@ message ResourceMetrics { Resource resource = 1; repeated ScopeMetrics scope_met
 message ScopeMetrics { Scope scope = 1; repeated Metric metrics = 2; bytes schema_url = 3; }
 message Metric {
   bytes name = 1; bytes description = 2; bytes unit = 3;
-  oneof data { Gauge gauge = 5; Sum sum = 7; Histogram histogram = 9; }
+  oneof data { Gauge gauge = 5; Sum sum = 7; Histogram histogram = 9; ExponentialHistogram exponential = 10; }
 }
 message Gauge { repeated NumberPoint data_points = 1; }
 message Sum { repeated NumberPoint data_points = 1; int32 aggregation_temporality = 2; bool is_monotonic = 3; }
 message Histogram { repeated HistogramPoint data_points = 1; int32 aggregation_temporality = 2; }
+message ExponentialHistogram { repeated ExponentialPoint data_points = 1; int32 aggregation_temporality = 2; }
 message NumberPoint {
   fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3;
   oneof value { double as_double = 4; sfixed64 as_int = 6; }
-  repeated KeyValue attributes = 7;
+  repeated Exemplar exemplars = 5; repeated KeyValue attributes = 7;
 }
 message HistogramPoint {
   fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; fixed64 count = 4; double sum = 5;
   repeated fixed64 bucket_counts = 6; repeated double explicit_bounds = 7; repeated KeyValue attributes = 9;
-  double min = 11; double max = 12;
+  repeated Exemplar exemplars = 8; optional double min = 11; optional double max = 12;
+}
+message ExponentialPoint {
+  repeated KeyValue attributes = 1; fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; fixed64 count = 4;
+  double sum = 5; sint32 scale = 6; fixed64 zero_count = 7; Buckets positive = 8; Buckets negative = 9;
+  repeated Exemplar exemplars = 11; optional double min = 12; optional double max = 13;
+}
+message Buckets { sint32 offset = 1; repeated uint64 bucket_counts = 2; }
+message Exemplar {
+  fixed64 time_unix_nano = 2; double as_double = 3; bytes span_id = 4; bytes trace_id = 5; sfixed64 as_int = 6;
+  repeated KeyValue filtered_attributes = 7;
 }
 
 message TraceRequest { repeated ResourceSpans resource_spans = 1; }
@@ -95,13 +106,26 @@ export interface DecodedPoint {
   max?: number;
   buckets?: number[];
   bounds?: number[];
+  /** Of exponential histograms; `buckets` are the positive ones. */
+  scale?: number;
+  offset?: number;
+  zeroCount?: number;
+  exemplars: DecodedExemplar[];
+}
+
+export interface DecodedExemplar {
+  time: bigint;
+  value: number;
+  traceId: string;
+  spanId: string;
+  attributes: Record<string, Decoded>;
 }
 
 export interface DecodedMetric {
   name: string;
   unit: string;
   description: string;
-  kind: 'gauge' | 'sum' | 'histogram';
+  kind: 'gauge' | 'sum' | 'histogram' | 'exponential';
   temporality: number;
   monotonic: boolean;
   points: DecodedPoint[];
@@ -225,20 +249,32 @@ function decodePoint(point: Message): DecodedPoint {
     attributes: decodeAttributes(point.attributes),
     startTime: BigInt(point.start_time_unix_nano ?? 0),
     time: BigInt(point.time_unix_nano ?? 0),
+    exemplars: point.exemplars.map(decodeExemplar),
   };
   if (point.as_double !== undefined || point.as_int !== undefined)
     return { ...common, value: Number(point.as_double ?? point.as_int) };
   const { sum, min, max } = point;
-  const histogram = {
-    count: Number(point.count),
-    bounds: point.explicit_bounds,
-    buckets: point.bucket_counts.map(Number),
+  const range = { count: Number(point.count), ...(sum !== undefined && { sum, min, max }) };
+  if (point.positive === undefined)
+    return { ...common, ...range, bounds: point.explicit_bounds, buckets: point.bucket_counts.map(Number) };
+  if (point.negative?.bucket_counts.length > 0) throw new Error('a negative value');
+  const { offset = 0, bucket_counts } = point.positive;
+  const { scale = 0, zero_count } = point;
+  return { ...common, ...range, scale, offset, zeroCount: Number(zero_count), buckets: bucket_counts.map(Number) };
+}
+
+function decodeExemplar(exemplar: Message): DecodedExemplar {
+  return {
+    time: BigInt(exemplar.time_unix_nano),
+    value: Number(exemplar.as_double ?? exemplar.as_int),
+    traceId: hex(exemplar.trace_id),
+    spanId: hex(exemplar.span_id),
+    attributes: decodeAttributes(exemplar.filtered_attributes),
   };
-  return { ...common, ...histogram, ...(sum !== undefined && { sum, min, max }) };
 }
 
 function decodeMetric(metric: Message): DecodedMetric {
-  const kind = metric.gauge ? 'gauge' : metric.sum ? 'sum' : 'histogram';
+  const kind = (['gauge', 'sum', 'histogram', 'exponential'] as const).find((one) => metric[one]) ?? 'gauge';
   return {
     name: text(metric.name),
     unit: text(metric.unit),

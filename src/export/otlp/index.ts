@@ -1,16 +1,25 @@
 /** The OTLP outputs that were asked for. */
 import { join } from 'node:path';
-import { losses } from '../../cli/books.ts';
 import type { Ledger } from '../../ledger.ts';
 import type { Log } from '../../log.ts';
 import type { Exporter } from '../../model.ts';
+import type { AgentBooks } from '../../telemetry/agent.ts';
+import { agentBooks } from '../../telemetry/books.ts';
+import { observeForHealth } from '../../telemetry/provider.ts';
 import type { ExporterContext } from '../index.ts';
-import { createLookupAttributes, createRecordAttributes, hasFailed } from '../semconv.ts';
+import {
+  createLookupAttributes,
+  createMetricAttributes,
+  createRecordAttributes,
+  hasFailed,
+  lookupAttributeKeys,
+} from '../semconv.ts';
 import { openSpool, type Spool } from '../spool/spool.ts';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from './logs.ts';
+import { readExemplarFilter } from './metrics/exemplars.ts';
 import { createOtlpMetricsExporter } from './metrics/exporter.ts';
 import { toOtlpOptions } from './settings.ts';
-import { createOtlpTracesExporter, type OtlpTracesExporter } from './traces.ts';
+import { createOtlpTracesExporter } from './traces.ts';
 
 /** Throws an Error of one line when an output can't be set up as asked; an absent server is no error. */
 export function createOtlpExporters(context: ExporterContext): Exporter[] {
@@ -25,7 +34,12 @@ export function createOtlpExporters(context: ExporterContext): Exporter[] {
   };
   const logs = options.logs ? createLogs(context, common) : undefined;
   const traces = options.traces ? createTraces(context, common) : undefined;
-  const metrics = options.metrics ? createMetrics(context, common, logs, traces) : undefined;
+  const books = agentBooks(
+    context,
+    [logs, traces].filter((exporter) => exporter !== undefined),
+  );
+  const metrics = options.metrics ? createMetrics(context, common, books) : undefined;
+  if (!metrics) observeForHealth(context, books);
   return [logs && select(logs, context), traces, metrics].filter((exporter) => exporter !== undefined);
 }
 
@@ -65,23 +79,22 @@ function select(logs: OtlpLogsExporter, { selection, options }: ExporterContext)
   };
 }
 
-function createMetrics(
-  context: ExporterContext,
-  common: Common,
-  ...others: readonly (OtlpLogsExporter | OtlpTracesExporter | undefined)[]
-): Exporter {
-  const { options, ledger, log, kernelCounts } = context;
-  const queued = others.filter((other) => other !== undefined);
+function createMetrics(context: ExporterContext, common: Common, books: AgentBooks): Exporter {
+  const { options, log, ownNetworkNamespace, health } = context;
+  const { metricAttributes, metricLimit: limit, metricTtl: ttl, histogram } = options;
   return createOtlpMetricsExporter(
     {
       ...common,
+      ...books,
       intervalMs: options.metricInterval,
       maxLive: options.maxConnections,
-      ledger,
-      kernelCounts,
-      losses: () => losses(ledger, kernelCounts()),
-      queues: () => new Map(queued.map(({ name, queuedBytes }) => [name, queuedBytes])),
-      deliveries: new Map(queued.map(({ name, delivery }) => [name, delivery])),
+      limit,
+      ttl,
+      histogram,
+      exemplars: readExemplarFilter(options.traces),
+      metricAttributes: createMetricAttributes(metricAttributes, { ...common, ownNetworkNamespace }),
+      lookupsByName: metricAttributes.some((key) => lookupAttributeKeys.includes(key)),
+      readers: health ? [health.reader] : [],
     },
     log.warn,
   );

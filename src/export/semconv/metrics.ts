@@ -17,7 +17,10 @@ export const metricAttributeKeys = {
   networkType: 'network.type',
   role: 'sockflow.connection.role',
   serverPort: 'server.port',
+  serverAddress: 'server.address',
   service: 'service.name',
+  namespace: 'k8s.namespace.name',
+  questionName: 'dns.question.name',
   error: 'error.type',
   direction: 'network.io.direction',
   overflow: 'otel.metric.overflow',
@@ -25,6 +28,8 @@ export const metricAttributeKeys = {
   reason: 'sockflow.agent.reason',
   what: 'sockflow.agent.what',
   exporter: 'sockflow.agent.exporter',
+  capability: 'sockflow.agent.capability.name',
+  cpuMode: 'cpu.mode',
   lookupResult: 'sockflow.agent.lookup.result',
 } as const;
 
@@ -143,6 +148,18 @@ export const agentMetrics = {
     unit: '{record}',
     description: 'Records that a back end accepted.',
   },
+  restored: {
+    name: 'sockflow.agent.restored',
+    instrument: 'counter',
+    unit: '{record}',
+    description: 'Of the accepted records, those that an earlier run left in the spool.',
+  },
+  dropped: {
+    name: 'sockflow.agent.dropped',
+    instrument: 'counter',
+    unit: '{message}',
+    description: 'What the kernel side had no room for without a connection being lost by it: updates come again.',
+  },
   opened: {
     name: 'sockflow.agent.connection.opened',
     instrument: 'counter',
@@ -209,5 +226,30 @@ export const agentMetrics = {
     instrument: 'counter',
     unit: '{connection}',
     description: 'Connections that were replaced because nothing passed on them.',
+  },
+  capability: {
+    name: 'sockflow.agent.capability',
+    instrument: 'gauge',
+    unit: '{capability}',
+    description: '1: it is there and in use; 0: this kernel or host does not have it, or it was not asked for.',
+  },
+  cpu: {
+    name: 'sockflow.agent.cpu.time',
+    instrument: 'counter',
+    unit: 's',
+    description: 'CPU time of the agent; what its programs take in the kernel is not in it.',
+  },
+  memory: {
+    name: 'sockflow.agent.memory.usage',
+    instrument: 'gauge',
+    unit: 'By',
+    description: 'Memory of the agent (resident set).',
+  },
+  eventLoopDelay: {
+    name: 'sockflow.agent.eventloop.delay',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'How late the event loop was, looked at 20 times a second: so long records wait.',
+    bounds: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
   },
 } as const satisfies Record<string, MetricDefinition>;

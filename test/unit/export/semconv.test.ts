@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as conventions from '@opentelemetry/semantic-conventions/incubating';
@@ -87,4 +88,8 @@ test('the host is read', (t) => {
   t.true(host.name.length > 0);
   t.is(readHost('/nonexistent').id, undefined);
   t.true(readOwnNetworkNamespace() > 0);
+});
+
+test('docs/attributes.md is what the table says', (t) => {
+  t.notThrows(() => execFileSync(process.execPath, ['scripts/generate-attributes.ts', '--check'], { stdio: 'pipe' }));
 });

@@ -1,24 +1,32 @@
-/** The series of connections that share the default attributes: found once a record, then every instrument is a field. */
+/** The series of connections that share their attributes: found once a record, then every instrument is a field. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ConnectionRecord, ErrorType } from '../../../model.ts';
-import {
-  connectionMetrics,
-  lookupMetric,
-  type MetricDefinition,
-  metricAttributeKeys,
-  serverPort,
-  serviceName,
-} from '../../semconv.ts';
-import { HistogramSeries, Instrument, SumSeries } from './series.ts';
+import { connectionMetrics, lookupMetric, type MetricDefinition, metricAttributeKeys } from '../../semconv.ts';
+import type { ExemplarFilter } from './exemplars.ts';
+import { ExponentialSeries } from './exponential.ts';
+import { type Histogram, HistogramSeries, Instrument, type Series, SumSeries } from './series.ts';
 
 export type Instruments = ReturnType<typeof createInstruments>;
 
-/** `limit`: series of each instrument, the overflow included. `now`: milliseconds, as Date.now(). */
-export function createInstruments(limit: number, now: () => number) {
-  const sum = (definition: MetricDefinition) =>
-    new Instrument(definition, limit, (attributes) => new SumSeries(attributes, now()));
+export interface InstrumentsOptions {
+  /** Series of each instrument, the overflow included. */
+  readonly limit: number;
+  /** Milliseconds, as Date.now(). */
+  readonly now: () => number;
+  readonly histogram: 'explicit' | 'exponential';
+  /** Without one there are no exemplars. */
+  readonly exemplars: ExemplarFilter | undefined;
+}
+
+export function createInstruments({ limit, now, histogram: kind, exemplars }: InstrumentsOptions) {
+  const sum = (definition: MetricDefinition, filter?: ExemplarFilter) =>
+    new Instrument(definition, limit, (attributes) => new SumSeries(attributes, now(), filter));
   const histogram = (definition: MetricDefinition & { bounds: readonly number[] }) =>
-    new Instrument(definition, limit, (attributes) => new HistogramSeries(attributes, now(), definition.bounds));
+    new Instrument<Histogram>(definition, limit, (attributes) =>
+      kind === 'exponential'
+        ? new ExponentialSeries(attributes, now(), exemplars)
+        : new HistogramSeries(attributes, now(), definition.bounds, exemplars),
+    );
   return {
     duration: histogram(connectionMetrics.duration),
     handshake: histogram(connectionMetrics.handshake),
@@ -31,43 +39,52 @@ export function createInstruments(limit: number, now: () => number) {
     listenDrops: sum(connectionMetrics.listenDrops),
     opened: sum(connectionMetrics.opened),
     closed: sum(connectionMetrics.closed),
-    failed: sum(connectionMetrics.failed),
+    failed: sum(connectionMetrics.failed, exemplars),
     count: sum(connectionMetrics.count),
   };
 }
 
 /** Ends of connections with the same error, or with none. */
 interface Outcome {
-  readonly duration: HistogramSeries;
+  readonly duration: Histogram;
   /** Of `closed` or of `failed`; made when the first one ends so. */
   closed?: SumSeries;
   failed?: SumSeries;
 }
 
 export class ConnectionSeries {
-  readonly opened: SumSeries;
-  readonly count: SumSeries;
   readonly sentBytes: SumSeries;
   readonly receivedBytes: SumSeries;
   readonly sentPackets: SumSeries;
   readonly receivedPackets: SumSeries;
   readonly retransmits: SumSeries;
+  /** Something was added since the last look at it. */
+  isUsed = true;
+  /** When it was found used last: milliseconds, as Date.now(). */
+  lastUse: number;
   readonly #instruments: Instruments;
   /** Undefined: the series of all that found no place. */
   readonly #attributes: Attributes | undefined;
+  /** Those that were made for it. */
+  readonly #own: Series[] = [];
+  readonly #opened: SumSeries;
+  readonly #count: SumSeries;
   readonly #outcomes = new Map<ErrorType | undefined, Outcome>();
-  #rtt: HistogramSeries | undefined;
   readonly #resets: Partial<Record<'transmit' | 'receive', SumSeries>> = {};
+  #rtt: Histogram | undefined;
+  #handshake: Histogram | undefined;
   #listenDrops: SumSeries | undefined;
-  #handshake: HistogramSeries | undefined;
+  /** Connections that live and are counted here. */
+  #live = 0;
 
-  constructor(instruments: Instruments, attributes: Attributes | undefined) {
+  constructor(instruments: Instruments, attributes: Attributes | undefined, now: number) {
     this.#instruments = instruments;
     this.#attributes = attributes;
+    this.lastUse = now;
     const { opened, count, io, packets, retransmits } = instruments;
     const { direction } = metricAttributeKeys;
-    this.opened = this.#add(opened);
-    this.count = this.#add(count);
+    this.#opened = this.#add(opened);
+    this.#count = this.#add(count);
     this.sentBytes = this.#add(io, { [direction]: 'transmit' });
     this.receivedBytes = this.#add(io, { [direction]: 'receive' });
     this.sentPackets = this.#add(packets, { [direction]: 'transmit' });
@@ -75,18 +92,49 @@ export class ConnectionSeries {
     this.retransmits = this.#add(retransmits);
   }
 
-  #add<Kind extends SumSeries | HistogramSeries>(instrument: Instrument<Kind>, more: Attributes = {}): Kind {
-    return this.#attributes ? instrument.add({ ...this.#attributes, ...more }) : instrument.overflow();
+  #add<Kind extends Series>(instrument: Instrument<Kind>, more: Attributes = {}): Kind {
+    if (!this.#attributes) return instrument.overflow();
+    const series = instrument.add({ ...this.#attributes, ...more });
+    this.#own.push(series);
+    return series;
   }
 
-  recordRtt(seconds: number): void {
+  /** What ends with it; of these, that of an overflow does not. */
+  get own(): readonly Series[] {
+    return this.#own;
+  }
+
+  /** Connections live, so it stays however long nothing comes. */
+  get hasLive(): boolean {
+    return this.#live > 0;
+  }
+
+  /** A connection was seen alive for the first time. */
+  enter(): void {
+    this.#opened.value++;
+    this.#count.value++;
+    this.#live++;
+  }
+
+  /** One that had entered has ended. */
+  leave(): void {
+    this.#count.value--;
+    this.#live--;
+  }
+
+  /** A connection was first seen at its end. */
+  pass(): void {
+    this.#opened.value++;
+  }
+
+  recordRtt(seconds: number, record: ConnectionRecord): void {
     this.#rtt ??= this.#add(this.#instruments.rtt);
-    this.#rtt.record(seconds);
+    this.#rtt.record(seconds, record);
   }
 
-  recordHandshake(seconds: number): void {
+  recordHandshake(seconds: number, record: ConnectionRecord): void {
     this.#handshake ??= this.#add(this.#instruments.handshake);
-    this.#handshake.record(seconds);
+    this.#handshake.record(seconds, record);
   }
 
   addReset(direction: 'transmit' | 'receive'): void {
@@ -102,7 +150,10 @@ export class ConnectionSeries {
   }
 
   /** `seconds`: undefined when nobody knows how long it was. */
-  recordEnd(event: 'closed' | 'failed', error: ErrorType | undefined, seconds: number | undefined): void {
+  recordEnd(record: ConnectionRecord, seconds: number | undefined): void {
+    this.isUsed = true;
+    const { errorType: error } = record;
+    const event = record.event === 'failed' ? 'failed' : 'closed';
     const more = error === undefined ? {} : { [metricAttributeKeys.error]: error };
     let outcome = this.#outcomes.get(error);
     if (outcome === undefined) {
@@ -110,59 +161,7 @@ export class ConnectionSeries {
       this.#outcomes.set(error, outcome);
     }
     outcome[event] ??= this.#add(this.#instruments[event], more);
-    outcome[event].value++;
-    if (seconds !== undefined) outcome.duration.record(seconds);
+    outcome[event].count(record);
+    if (seconds !== undefined) outcome.duration.record(seconds, record);
   }
-}
-
-const roles = { client: 0, server: 1, unknown: 2 } as const;
-
-/** Finds the series of a record: two small look-ups, and none at all when it is like the one before. */
-export class SeriesTable {
-  readonly #instruments: Instruments;
-  readonly #limit: number;
-  readonly #services = new Map<string, Map<number, ConnectionSeries>>();
-  #size = 0;
-  #overflow: ConnectionSeries | undefined;
-
-  constructor(instruments: Instruments, limit: number) {
-    this.#instruments = instruments;
-    this.#limit = limit;
-  }
-
-  find(record: ConnectionRecord): ConnectionSeries {
-    const service = serviceName(record.process);
-    const code = encodeAttributes(record);
-    return this.#services.get(service)?.get(code) ?? this.#create(service, code, record);
-  }
-
-  #create(service: string, code: number, record: ConnectionRecord): ConnectionSeries {
-    if (this.#size >= this.#limit) {
-      this.#overflow ??= new ConnectionSeries(this.#instruments, undefined);
-      return this.#overflow;
-    }
-    this.#size++;
-    const series = new ConnectionSeries(this.#instruments, readAttributes(service, record));
-    const codes = this.#services.get(service) ?? new Map<number, ConnectionSeries>();
-    this.#services.set(service, codes.set(code, series));
-    return series;
-  }
-}
-
-/** All attributes but the name of the service as one number. */
-function encodeAttributes(record: ConnectionRecord): number {
-  const kind = (roles[record.role] * 2 + (record.networkType === 'ipv6' ? 1 : 0)) * 2;
-  return serverPort(record) * 12 + kind + (record.transport === 'udp' ? 1 : 0);
-}
-
-function readAttributes(service: string, record: ConnectionRecord): Attributes {
-  const keys = metricAttributeKeys;
-  const port = serverPort(record);
-  return {
-    [keys.transport]: record.transport,
-    [keys.networkType]: record.networkType,
-    [keys.role]: record.role,
-    ...(port > 0 && { [keys.serverPort]: port }),
-    [keys.service]: service.toWellFormed(),
-  };
 }

@@ -4,18 +4,30 @@
  * alive are remembered; most are first heard of at their end.
  */
 import type { ConnectionRecord, LookupRecord } from '../../../model.ts';
-import { durationOf, metricAttributeKeys } from '../../semconv.ts';
-import { secondsBetween } from '../../time.ts';
-import { type ConnectionSeries, createInstruments, type Instruments, SeriesTable } from './connection-series.ts';
-import type { HistogramSeries } from './series.ts';
+import { createMetricAttributes, defaultMetricAttributes, durationOf, type MetricAttribute } from '../../semconv.ts';
+import { type ConnectionSeries, createInstruments, type Instruments } from './connection-series.ts';
+import type { ExemplarFilter } from './exemplars.ts';
+import { LookupSeries } from './lookups.ts';
+import { SeriesTable } from './series-table.ts';
 
 export interface ConnectionMetricsOptions {
   /** Series of each instrument. Default 2,000. */
   readonly limit?: number | undefined;
   /** Connections that are remembered while they live. Default 262,144. */
   readonly maxLive?: number | undefined;
+  /** What series are told apart by. Default: what semconv.ts has as that. */
+  readonly metricAttributes?: readonly MetricAttribute[] | undefined;
+  /** Look-ups are told apart by name, too. */
+  readonly lookupsByName?: boolean | undefined;
+  /** Default `explicit`. */
+  readonly histogram?: 'explicit' | 'exponential' | undefined;
+  readonly exemplars?: ExemplarFilter | undefined;
+  /** Milliseconds without anything new after which a series without live connections ends. Default 600,000. */
+  readonly ttl?: number | undefined;
   readonly now?: () => number;
 }
+
+const byDefault = createMetricAttributes(defaultMetricAttributes, { ownNetworkNamespace: 0 });
 
 /** A live connection: where it was counted, and the totals that were added so far. */
 interface Live {
@@ -33,12 +45,23 @@ export class ConnectionMetrics {
   readonly #table: SeriesTable;
   readonly #live = new Map<bigint, Live>();
   readonly #maxLive: number;
-  readonly #lookups = new Map<LookupRecord['errorType'], HistogramSeries>();
+  readonly #lookups: LookupSeries;
+  readonly #ttl: number;
 
-  constructor({ limit = 2000, maxLive = 262_144, now = Date.now }: ConnectionMetricsOptions = {}) {
-    this.instruments = createInstruments(limit, now);
-    this.#table = new SeriesTable(this.instruments, limit);
+  constructor(options: ConnectionMetricsOptions = {}) {
+    const { limit = 2000, maxLive = 262_144, now = Date.now, ttl = 600_000 } = options;
+    const { histogram = 'explicit', exemplars, metricAttributes: attributes = byDefault } = options;
+    this.instruments = createInstruments({ limit, now, histogram, exemplars });
+    this.#table = new SeriesTable({ instruments: this.instruments, limit, attributes, now });
+    this.#lookups = new LookupSeries(this.instruments.lookup, options.lookupsByName ?? false);
     this.#maxLive = maxLive;
+    this.#ttl = ttl;
+  }
+
+  /** Ends what is idle. Call it after each collection, so that what was added last has been collected. */
+  sweep(now: number): void {
+    this.#table.sweep(now, this.#ttl);
+    this.#lookups.sweep(now, this.#ttl);
   }
 
   add(record: ConnectionRecord): void {
@@ -48,13 +71,8 @@ export class ConnectionMetrics {
     else if (record.drop && record.state === 'listen') this.#table.find(record).addListenDrops(record.drop.segments);
   }
 
-  addLookup({ startTime, time, errorType }: LookupRecord): void {
-    let series = this.#lookups.get(errorType);
-    if (!series) {
-      series = this.instruments.lookup.add(errorType === undefined ? {} : { [metricAttributeKeys.error]: errorType });
-      this.#lookups.set(errorType, series);
-    }
-    series.record(Math.max(0, secondsBetween(startTime, time)));
+  addLookup(lookup: LookupRecord): void {
+    this.#lookups.add(lookup);
   }
 
   #see(record: ConnectionRecord): void {
@@ -65,15 +83,14 @@ export class ConnectionMetrics {
       if (this.#live.size >= this.#maxLive) return;
       live = begin(record, series);
       this.#live.set(record.cookie, live);
-      series.opened.value++;
-      series.count.value++;
+      series.enter();
     }
     addTotals(series, record, live);
     remember(live, record);
-    if (record.event === 'update' && record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt);
+    if (record.event === 'update' && record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt, record);
     if (record.handshakeDuration === undefined || live.hasHandshake) return;
     live.hasHandshake = true;
-    series.recordHandshake(record.handshakeDuration);
+    series.recordHandshake(record.handshakeDuration, record);
   }
 
   #end(record: ConnectionRecord): void {
@@ -83,12 +100,13 @@ export class ConnectionMetrics {
     const home = live?.home ?? series;
     if (live) {
       this.#live.delete(record.cookie);
-      home.count.value--;
-    } else home.opened.value++;
+      home.leave();
+    } else home.pass();
     addTotals(series, record, live ?? begin(record, series));
-    home.recordEnd(record.event === 'failed' ? 'failed' : 'closed', record.errorType, durationOf(record));
-    if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt);
-    if (record.handshakeDuration !== undefined && !live?.hasHandshake) series.recordHandshake(record.handshakeDuration);
+    home.recordEnd(record, durationOf(record));
+    if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt, record);
+    if (record.handshakeDuration !== undefined && !live?.hasHandshake)
+      series.recordHandshake(record.handshakeDuration, record);
   }
 }
 

@@ -2,19 +2,20 @@
 import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
-  MeterProvider,
+  type IMetricReader,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import { type Ledger, withPrefix } from '../../../ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../../model.ts';
+import type { AgentBooks } from '../../../telemetry/agent.ts';
+import { type AgentMetrics, startAgentMetrics } from '../../../telemetry/provider.ts';
 import { schemaUrl, scopeName } from '../../semconv.ts';
 import { Delivery, type DeliveryLimits, type Say } from '../delivery.ts';
 import { type CommonResource, readCommon } from '../resource.ts';
 import { readOwnServiceName } from '../settings.ts';
 import { createTransport, type OtlpOptions } from '../transport.ts';
-import { type AgentBooks, observeAgent } from './agent.ts';
 import { ConnectionMetrics, type ConnectionMetricsOptions } from './connections.ts';
 import { createMetricProducer } from './producer.ts';
 import { encodeMetrics } from './requests.ts';
@@ -28,6 +29,8 @@ export interface OtlpMetricsOptions
     DeliveryLimits {
   /** Time between two collections. Default 60,000. */
   readonly intervalMs?: number | undefined;
+  /** Others that read the agent's own metrics. */
+  readonly readers?: readonly IMetricReader[] | undefined;
 }
 
 export const METRICS_EXPORTER = 'otlp-metrics';
@@ -43,7 +46,7 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
   const delivery = new Delivery({ name: METRICS_EXPORTER, title, items: 'metrics', transport, ledger, say, limits });
   const metrics = new ConnectionMetrics(options);
   const deliveries = new Map([...(options.deliveries ?? []), [METRICS_EXPORTER, delivery] as const]);
-  const provider = createProvider({ ...options, deliveries }, metrics, new DeliveringExporter(delivery, ledger));
+  const agent = startReaders({ ...options, deliveries }, metrics, new DeliveringExporter(delivery, ledger));
   let closed: Promise<void> | undefined;
   return {
     name: METRICS_EXPORTER,
@@ -54,13 +57,17 @@ export function createOtlpMetricsExporter(options: OtlpMetricsOptions, say: Say)
       for (const lookup of lookups) metrics.addLookup(lookup);
     },
     shutdown(deadline) {
-      closed ??= shutdown(provider, delivery, deadline);
+      closed ??= shutdown(agent, delivery, deadline);
       return closed;
     },
   };
 }
 
-function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics, exporter: DeliveringExporter) {
+function startReaders(
+  options: OtlpMetricsOptions,
+  metrics: ConnectionMetrics,
+  exporter: DeliveringExporter,
+): AgentMetrics {
   const resource = resourceFromAttributes(
     { 'service.name': readOwnServiceName() ?? scopeName, ...(readCommon(options) as Record<string, string>) },
     { schemaUrl },
@@ -72,6 +79,7 @@ function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics,
     scope,
     selectTemporality: (type) => exporter.selectAggregationTemporality(type),
     ...(options.now && { now: options.now }),
+    onCollected: (now) => metrics.sweep(now),
   });
   const interval = options.intervalMs ?? 60_000;
   const reader = new PeriodicExportingMetricReader({
@@ -80,16 +88,15 @@ function createProvider(options: OtlpMetricsOptions, metrics: ConnectionMetrics,
     exportTimeoutMillis: Math.min(interval, LONGEST_EXPORT),
     metricProducers: [producer],
   });
-  const provider = new MeterProvider({ resource, readers: [reader] });
-  observeAgent(provider.getMeter(scopeName, options.host.agentVersion, { schemaUrl }), options);
-  return provider;
+  const readers = [reader, ...(options.readers ?? [])];
+  return startAgentMetrics({ ...options, readers, resource, version: options.host.agentVersion });
 }
 
 /** Collects once more and sends what waits; gives up at the deadline. */
-async function shutdown(provider: MeterProvider, delivery: Delivery, deadline: number): Promise<void> {
+async function shutdown(agent: AgentMetrics, delivery: Delivery, deadline: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
-  await Promise.race([provider.shutdown().catch(() => undefined), promise]);
+  await Promise.race([agent.shutdown(), promise]);
   clearTimeout(timer);
   await delivery.shutdown(deadline);
 }

@@ -5,12 +5,17 @@ import type { Resource } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
   type AggregationTemporalitySelector,
+  type DataPoint,
   DataPointType,
+  type ExponentialHistogram,
+  type Histogram,
   InstrumentType,
   type MetricData,
   type MetricProducer,
 } from '@opentelemetry/sdk-metrics';
-import { type HistogramSeries, type Instrument, type Series, SumSeries } from './series.ts';
+import type { Exemplar } from './exemplars.ts';
+import { ExponentialSeries } from './exponential.ts';
+import { HistogramSeries, type Instrument, type Series, type SumSeries } from './series.ts';
 
 const types = {
   counter: InstrumentType.COUNTER,
@@ -20,16 +25,24 @@ const types = {
 } as const;
 
 export interface ProducerOptions {
-  readonly instruments: readonly Instrument<SumSeries | HistogramSeries>[];
+  readonly instruments: readonly Instrument[];
   readonly resource: Resource;
   readonly scope: InstrumentationScope;
   /** The exporter's: delta series begin anew at each collection. */
   readonly selectTemporality: AggregationTemporalitySelector;
   readonly now?: () => number;
+  /** Called with the time of each collection when it is complete. */
+  readonly onCollected?: (now: number) => void;
 }
 
+/** The SDK's data points have no place for exemplars, so ours have one of their own; other exporters don't see them. */
+export interface PointWithExemplars<Value> extends DataPoint<Value> {
+  readonly exemplars: readonly Exemplar[];
+}
+
+/** All numbers of a collection are of the same moment. */
 export function createMetricProducer(options: ProducerOptions): MetricProducer {
-  const { instruments, resource, scope, selectTemporality, now = Date.now } = options;
+  const { instruments, resource, scope, selectTemporality, now = Date.now, onCollected } = options;
   return {
     async collect() {
       const time = now();
@@ -37,36 +50,65 @@ export function createMetricProducer(options: ProducerOptions): MetricProducer {
         const temporality = selectTemporality(types[instrument.definition.instrument]);
         return instrument.series.length > 0 ? [collect(instrument, temporality, time)] : [];
       });
+      onCollected?.(time);
       return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics }] }, errors: [] };
     },
   };
 }
 
-function collect(instrument: Instrument<Series>, temporality: AggregationTemporality, now: number): MetricData {
+function collect(instrument: Instrument, temporality: AggregationTemporality, now: number): MetricData {
   const { name, description, unit, instrument: kind } = instrument.definition;
-  const endTime = millisToHrTime(now);
   const isHistogram = kind === 'histogram';
   const descriptor = { name, description, unit, valueType: isHistogram ? ValueType.DOUBLE : ValueType.INT };
   const common = { descriptor, aggregationTemporality: temporality };
-  const points = instrument.series.map((series) => toPoint(series, endTime));
-  if (temporality === AggregationTemporality.DELTA) for (const series of instrument.series) series.reset(now);
-  if (isHistogram)
-    return { ...common, dataPointType: DataPointType.HISTOGRAM, dataPoints: points as Point<HistogramSeries>[] };
-  const isMonotonic = kind === 'counter';
-  return { ...common, dataPointType: DataPointType.SUM, isMonotonic, dataPoints: points as Point<SumSeries>[] };
+  const times = createTimes(now);
+  const points = <Kind extends Series, Value>(series: readonly Series[], read: (one: Kind) => Value) =>
+    series.map((one) => times(one, read(one as Kind)));
+  const all = instrument.series;
+  const first = all[0];
+  const data = (): MetricData => {
+    if (first instanceof HistogramSeries)
+      return { ...common, dataPointType: DataPointType.HISTOGRAM, dataPoints: points(all, copyExplicit) };
+    if (first instanceof ExponentialSeries)
+      return {
+        ...common,
+        dataPointType: DataPointType.EXPONENTIAL_HISTOGRAM,
+        dataPoints: points(all, copyExponential),
+      };
+    const dataPoints = points(all, ({ value }: SumSeries) => value);
+    return { ...common, dataPointType: DataPointType.SUM, isMonotonic: kind === 'counter', dataPoints };
+  };
+  const result = data();
+  if (temporality === AggregationTemporality.DELTA) for (const series of all) series.reset(now);
+  return result;
 }
 
-type Point<Kind extends Series> = ReturnType<typeof toPoint> & {
-  value: Kind extends HistogramSeries ? ReturnType<typeof copy> : number;
-};
-
-function toPoint(series: Series, endTime: HrTime) {
-  const value = series instanceof SumSeries ? series.value : copy(series);
-  return { attributes: series.attributes, startTime: millisToHrTime(series.startTime), endTime, value };
+/** Makes points; most series began at the same moment, which is converted once. */
+function createTimes(now: number) {
+  const endTime = millisToHrTime(now);
+  let last = now;
+  let converted: HrTime = endTime;
+  return <Value>(series: Series, value: Value): PointWithExemplars<Value> => {
+    if (series.startTime !== last) {
+      last = series.startTime;
+      converted = millisToHrTime(last);
+    }
+    const { attributes } = series;
+    return { attributes, startTime: converted, endTime, value, exemplars: series.takeExemplars() };
+  };
 }
 
 /** The numbers as they are now: the exporter works while they go on changing. */
-function copy({ bounds, counts, count, sum, min, max }: HistogramSeries) {
+function copyExplicit({ bounds, counts, count, sum, min, max }: HistogramSeries): Histogram {
   const buckets = { boundaries: bounds as number[], counts: counts.slice() };
   return count === 0 ? { buckets, count, sum } : { buckets, count, sum, min, max };
+}
+
+const nothing = { offset: 0, bucketCounts: [] };
+
+function copyExponential(series: ExponentialSeries): ExponentialHistogram {
+  const { scale, zeroCount, offset, counts, count, sum, min, max } = series;
+  const positive = { offset, bucketCounts: counts.slice() };
+  const common = { count, sum, scale, zeroCount, positive, negative: nothing };
+  return count === 0 ? common : { ...common, min, max };
 }

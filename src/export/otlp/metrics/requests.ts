@@ -3,9 +3,9 @@
  * so that ten thousand series do not hold up the records.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import type { MetricData, ResourceMetrics, ScopeMetrics } from '@opentelemetry/sdk-metrics';
 import type { EncodedBatch } from '../log-writer.ts';
+import { encodeRequest } from './writer.ts';
 
 /** Points of one request: a few milliseconds' work, some hundred kilobytes. */
 const POINTS = 500;
@@ -26,8 +26,7 @@ export async function* encodeMetrics(
 
 function tryEncode(metrics: ResourceMetrics): Uint8Array<ArrayBuffer> | undefined {
   try {
-    const bytes = ProtobufMetricsSerializer.serializeRequest(metrics);
-    return bytes && Uint8Array.from(bytes);
+    return encodeRequest(metrics);
   } catch {
     return undefined;
   }
