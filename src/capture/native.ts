@@ -1,8 +1,10 @@
 /**
  * The whole surface of the native addon (native/addon.cc). Everything else in src/ is above it.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { StartError } from '../errors.ts';
 
 /** What this kernel and host let the agent see. */
 export interface Features {
@@ -96,7 +98,16 @@ interface Addon {
   lookupName(kind: 'user' | 'group', id: number): Promise<string | undefined>;
 }
 
+/** Throws a StartError when it is not there, or a library that it needs is not. */
 export function loadAddon(): Addon {
-  const root = join(import.meta.dirname, '..', '..');
-  return createRequire(import.meta.url)(join(root, 'build', 'sockflow.node')) as Addon;
+  const file = join(import.meta.dirname, '..', '..', 'build', 'sockflow.node');
+  try {
+    return createRequire(import.meta.url)(file) as Addon;
+  } catch (cause) {
+    const [reason = ''] = (cause as Error).message.split('\n');
+    const remedy = existsSync(file)
+      ? 'install what it needs (Debian: libbpf1, libelf1, libnetfilter-conntrack3)'
+      : 'run `npm run setup` in the checkout that this is from';
+    throw new StartError(`the addon cannot be loaded: ${reason}`, remedy, { cause });
+  }
 }

@@ -35,12 +35,13 @@ async function during(t: ExecutionContext, file: string, namespace: Namespace, e
 }
 
 test.serial('every example is listed and tested', (t) => {
-  const files = readdirSync(EXAMPLES).filter((file) => file.endsWith('.sh'));
+  const files = readdirSync(EXAMPLES).filter((file) => /^\d\d-/.test(file));
   const listed = [...readFileSync(join(EXAMPLES, 'README.md'), 'utf8').matchAll(/\]\((\d\d-[^)]+)\)/g)].map(
     ([, file]) => file,
   );
   t.deepEqual(listed.sort(), files.sort());
-  t.deepEqual(files, ['01-terminal.sh', '02-failures.sh', '03-collector.sh']);
+  // 04 to 06: library.test.ts, library-c.test.ts.
+  t.deepEqual(files, ['01-terminal.sh', '02-failures.sh', '03-collector.sh', '04-library.ts']);
 });
 
 test.serial('01-terminal shows lines', async (t) => {
