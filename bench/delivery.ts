@@ -3,6 +3,7 @@
  *
  *   node bench/delivery.ts cost   [--records 400000] [--only gRPC]   CPU of the agent's side for each record, by protocol
  *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]       the Collector away meanwhile, with a spool
+ *   … --sink: one that keeps nothing, so that it is the agent that sets the pace of what was spooled; nothing is counted there
  */
 import { once } from 'node:events';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
   options: {
     records: { type: 'string', default: '400000' },
     only: { type: 'string' },
+    sink: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', default: '5000' },
   },
@@ -203,12 +205,22 @@ async function countUids(files: readonly string[]): Promise<Map<string, number>>
   return counts;
 }
 
+async function sayArrivals(collectors: readonly Collector[], made: number): Promise<void> {
+  const uids = await countUids(collectors.map(({ logsFile }) => logsFile));
+  const doubled = [...uids.values()].reduce((sum, times) => sum + times - 1, 0);
+  console.log(`${made} records made, ${uids.size} arrived, ${made - uids.size} missing, ${doubled} doubled`);
+}
+
 /** Ten seconds with a Collector, the outage, then until nothing waits; all at the same rate. */
 async function outage(): Promise<void> {
   const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
   const grpcPort = await freePort();
   const start = (name: string) =>
-    startCollector({ directory: mkdtempSync(join(directory, name)), ports: { grpcPort } });
+    startCollector({
+      directory: mkdtempSync(join(directory, name)),
+      ports: { grpcPort },
+      ...(values.sink && { config: sink }),
+    });
   const ledger = new Ledger();
   const spool = openSpool({
     directory: join(directory, 'spool'),
@@ -243,9 +255,7 @@ async function outage(): Promise<void> {
     clearInterval(load);
     await exporter.shutdown(Date.now() + 60_000);
     await collectors[1]?.stop();
-    const uids = await countUids(collectors.map(({ logsFile }) => logsFile));
-    const doubled = [...uids.values()].reduce((sum, times) => sum + times - 1, 0);
-    console.log(`${made} records made, ${uids.size} arrived, ${made - uids.size} missing, ${doubled} doubled`);
+    if (!values.sink) await sayArrivals(collectors, made);
     console.log(`books: sent ${sentBy(ledger)}, lost ${JSON.stringify(ledger.lost)}`);
     console.log(
       `spool at the end of the outage: ${spooled} records, ${(bytes / 2 ** 20).toFixed(0)} MiB; memory at most ${(memory / 2 ** 20).toFixed(1)} MiB`,

@@ -19,44 +19,92 @@ interface Memory {
   dropped: number;
 }
 
-/** Live connections that are remembered; of others events are dropped, and their spans do not know it. */
-const MOST_CONNECTIONS = 65_536;
+export interface SpanEventsOptions {
+  /** Events of one span. */
+  readonly limit: number;
+  /** Events of all connections together; one is some 200 bytes. Default 65,536. */
+  readonly limitOfAll?: number;
+  /** An event is forgotten whose span will not know of it. */
+  readonly onForgotten: () => void;
+}
+
+const LIMIT_OF_ALL = 65_536;
+/** Connections that were reset from here whose reset may still come: the kernel tells of it right behind the end. */
+const MOST_ENDED = 4_096;
 const nothing: Happened = { events: [], dropped: 0 };
 
 export class SpanEvents {
   readonly #memories = new Map<bigint, Memory>();
+  readonly #ended = new Set<bigint>();
   readonly #limit: number;
+  readonly #limitOfAll: number;
+  readonly #onForgotten: () => void;
+  /** Events in all memories. */
+  #size = 0;
 
-  /** `limit`: events of one span. */
-  constructor(limit: number) {
+  constructor({ limit, limitOfAll = LIMIT_OF_ALL, onForgotten }: SpanEventsOptions) {
     this.#limit = limit;
+    this.#limitOfAll = limitOfAll;
+    this.#onForgotten = onForgotten;
+  }
+
+  /** Events that are remembered. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Remembers retransmissions and resets; whatever else comes is of no interest here. */
   note(record: ConnectionRecord): void {
     const event = toEvent(record);
-    if (event === undefined) return;
+    if (event === undefined || this.#isOfNone(record)) return;
     let memory = this.#memories.get(record.cookie);
     if (memory === undefined) {
-      if (this.#memories.size >= MOST_CONNECTIONS) this.#forgetOldest();
       memory = { events: [], dropped: 0 };
       this.#memories.set(record.cookie, memory);
     }
-    if (memory.events.length < this.#limit) memory.events.push(event);
-    else memory.dropped++;
+    this.#remember(memory, event);
+    while (this.#size > this.#limitOfAll || this.#memories.size > this.#limitOfAll) this.#forgetOldest();
+  }
+
+  #remember(memory: Memory, event: SpanEvent): void {
+    if (memory.events.length >= this.#limit) {
+      memory.dropped++;
+      return;
+    }
+    memory.events.push(event);
+    this.#size++;
+  }
+
+  /** A reset that belongs to no connection, to what remains of one, or to one whose span has it already. */
+  #isOfNone({ event, cookie, state }: ConnectionRecord): boolean {
+    return event === 'reset' && (cookie === 0n || state === 'time_wait' || this.#ended.delete(cookie));
   }
 
   /** What happened to the connection that ends with this record, its handshake included; it is forgotten. */
   take(record: ConnectionRecord): Happened {
     const memory = this.#memories.get(record.cookie) ?? nothing;
     this.#memories.delete(record.cookie);
+    this.#size -= memory.events.length;
     if (this.#limit === 0) return memory;
-    return { ...memory, events: [...handshake(record), ...memory.events, ...lateReset(record, memory.events)] };
+    const late = lateReset(record, memory.events);
+    if (late.length > 0) this.#awaitReset(record.cookie);
+    return { ...memory, events: [...handshake(record), ...memory.events, ...late] };
   }
 
-  /** A connection whose end was lost, or that was reset after its end. */
+  #awaitReset(cookie: bigint): void {
+    this.#ended.add(cookie);
+    if (this.#ended.size <= MOST_ENDED) return;
+    for (const oldest of this.#ended) return void this.#ended.delete(oldest);
+  }
+
+  /** A connection whose end was lost, or one that has lived longer than most. */
   #forgetOldest(): void {
-    for (const cookie of this.#memories.keys()) return void this.#memories.delete(cookie);
+    for (const [cookie, { events, dropped }] of this.#memories) {
+      this.#memories.delete(cookie);
+      this.#size -= events.length;
+      for (let lost = events.length + dropped; lost > 0; lost--) this.#onForgotten();
+      return;
+    }
   }
 }
 

@@ -47,13 +47,15 @@ class OtlpTraces implements OtlpTracesExporter {
   readonly #books: Ledger;
   readonly #writer: SpanWriter;
   readonly #batcher: Batcher;
-  readonly #events = new SpanEvents(readEventLimit());
+  readonly #events: SpanEvents;
   readonly #isSampled: Sampler = readSampler();
 
   constructor(writer: SpanWriter, batcher: Batcher, books: Ledger, delivery: Delivery) {
     this.#writer = writer;
     this.#batcher = batcher;
     this.#books = books;
+    const onForgotten = () => books.fault('export', 'events_forgotten');
+    this.#events = new SpanEvents({ limit: readEventLimit(), onForgotten });
     this.delivery = delivery;
   }
 

@@ -17,8 +17,8 @@ export interface Reading {
   readonly lost: number;
 }
 
-/** Bytes that are read at once: a batch and then some. */
-const CHUNK = 2 ** 20;
+/** Bytes that are read at once: a frame as it is usually written, which is a batch and the record that made it full. */
+const CHUNK = 576 * 1024;
 
 export class Segment {
   readonly sequence: number;
