@@ -294,6 +294,7 @@ Napi::Value Enumeration(const Napi::CallbackInfo &info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("sources", Napi::String::New(env, SOURCES));
   exports.Set("Capture", Capture::Define(env));
   exports.Set("enumeration", Napi::Function::New(env, Enumeration));
   exports.Set("lookupName", Napi::Function::New(env, LookupName));

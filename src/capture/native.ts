@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { StartError } from '../errors.ts';
+import { digestSources } from './sources.ts';
 
 /** What this kernel and host let the agent see. */
 export interface Features {
@@ -88,6 +89,8 @@ export interface NativeCapture {
 }
 
 interface Addon {
+  /** Digest of what it was made of; undefined in those of long ago. */
+  readonly sources: string | undefined;
   /** Loads the BPF programs. Throws CaptureError. */
   readonly Capture: new (
     options: CaptureOptions,
@@ -98,9 +101,19 @@ interface Addon {
   lookupName(kind: 'user' | 'group', id: number): Promise<string | undefined>;
 }
 
-/** Throws a StartError when it is not there, or a library that it needs is not. */
-export function loadAddon(): Addon {
-  const file = join(import.meta.dirname, '..', '..', 'build', 'sockflow.node');
+/** Throws a StartError when it is not there, is older or newer than the sources beside it, or lacks a library. */
+export function loadAddon(root = join(import.meta.dirname, '..', '..')): Addon {
+  const addon = load(join(root, 'build', 'sockflow.node'));
+  const sources = digestSources(root);
+  if (sources !== undefined && addon.sources !== sources)
+    throw new StartError(
+      'the addon is not of the sources of this checkout, which have changed since it was built',
+      `run \`npm run setup\` in ${root}`,
+    );
+  return addon;
+}
+
+function load(file: string): Addon {
   try {
     return createRequire(import.meta.url)(file) as Addon;
   } catch (cause) {
