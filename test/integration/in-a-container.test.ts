@@ -76,7 +76,7 @@ function ofExample(): Container {
   return objects.find(({ kind }) => kind === 'DaemonSet').spec.template.spec.containers[0];
 }
 
-/** Docker before version 23 does not know the first two; SYS_ADMIN stands for both in the kernel. */
+/** Docker 20.10 does not know the first two; SYS_ADMIN stands for both in the kernel. */
 function capabilities(names: readonly string[]): string[] {
   const known = names.map((name) => (name === 'BPF' || name === 'PERFMON' ? 'SYS_ADMIN' : name));
   return ['--cap-drop', 'ALL', ...new Set(known)].flatMap((name, at) => (at < 2 ? [name] : ['--cap-add', name]));

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { parseAllDocuments } from 'yaml';
 import { createApi } from '../../src/enrich/kubernetes/http.ts';
 import { createKubernetes, type Kubernetes, type KubernetesOptions } from '../../src/enrich/kubernetes/index.ts';
 import { Ledger } from '../../src/ledger.ts';
 import { createLog } from '../../src/log.ts';
 import { type ApiServer, startApiServer } from '../support/kubernetes.ts';
+import { allowAccount, createAccount, RBAC, readExample } from '../support/kubernetes-example.ts';
 import { eventually, PATIENCE, settled, tearDown } from '../support/processes.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 
@@ -17,7 +17,6 @@ test.before(async () => {
   directory = sharedDirectory();
   server = await startApiServer(directory);
   await server.call('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
-  await server.call('POST', '/api/v1/namespaces', { metadata: { name: 'sockflow' } });
 });
 
 test.after.always(() =>
@@ -97,29 +96,8 @@ function setStatus(name: string, status: object): Promise<unknown> {
   return server.call('PATCH', `/api/v1/namespaces/shop/pods/${name}/status`, { status });
 }
 
-/** The service account and rights of examples/kubernetes.yaml, and a token. */
-async function account(name: string, isAllowed: boolean): Promise<string> {
-  await server.call('POST', '/api/v1/namespaces/sockflow/serviceaccounts', { metadata: { name } });
-  if (isAllowed) await allow(name);
-  return server.token('sockflow', name);
-}
-
-const rbac = '/apis/rbac.authorization.k8s.io/v1';
-
-async function allow(name: string): Promise<void> {
-  const documents = parseAllDocuments(
-    readFileSync(join(import.meta.dirname, '../../examples/kubernetes.yaml'), 'utf8'),
-  );
-  const role = documents
-    .map((document) => document.toJS() as { kind: string })
-    .find(({ kind }) => kind === 'ClusterRole');
-  await server.call('POST', `${rbac}/clusterroles`, { ...role, metadata: { name } });
-  await server.call('POST', `${rbac}/clusterrolebindings`, {
-    metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-    subjects: [{ kind: 'ServiceAccount', namespace: 'sockflow', name }],
-  });
-}
+const account = (name: string, isAllowed: boolean) => createAccount(server, name, isAllowed);
+const allow = (name: string) => allowAccount(server, name);
 
 test.serial(
   'with the rights of the example: a pod of the node, its Deployment, its container when the status tells',
@@ -220,15 +198,14 @@ test.serial('addresses of the cluster: a pod, a service, and a node where a pod 
 });
 
 test.serial('the API server takes each object of the example', async (t) => {
-  const text = readFileSync(join(import.meta.dirname, '../../examples/kubernetes.yaml'), 'utf8');
   const places: Readonly<Record<string, string>> = {
     Namespace: '/api/v1/namespaces',
     ServiceAccount: '/api/v1/namespaces/sockflow/serviceaccounts',
-    ClusterRole: `${rbac}/clusterroles`,
-    ClusterRoleBinding: `${rbac}/clusterrolebindings`,
+    ClusterRole: `${RBAC}/clusterroles`,
+    ClusterRoleBinding: `${RBAC}/clusterrolebindings`,
     DaemonSet: '/apis/apps/v1/namespaces/sockflow/daemonsets',
   };
-  const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string });
+  const objects = readExample();
   t.is(objects.length, 5);
   for (const object of objects.filter(({ kind }) => kind !== 'Namespace'))
     await t.notThrowsAsync(

@@ -34,6 +34,24 @@ export function makeCgroup(t: ExecutionContext, path: string): Cgroup {
   return (pid) => writeFileSync(join(directory, 'cgroup.procs'), `${pid}`);
 }
 
+/**
+ * Made in every hierarchy, for a program that wants to have all of its own below it. The returned function removes it,
+ * with what is in it; it throws when something is still in use.
+ */
+export function makeRoot(name: string): () => Promise<void> {
+  const below = ['', '/*', '/*/*', '/*/*/*', '/*/*/*/*'].map((rest) => `${name}${rest}`);
+  const remove = watchCgroups(...below);
+  for (const root of roots(/^cgroup2?$/)) {
+    const directory = join(root, name);
+    mkdirSync(directory);
+    // Version 1 lets nobody in who has none of these.
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      if (existsSync(join(directory, file)) && readFileSync(join(directory, file), 'utf8').trim() === '')
+        writeFileSync(join(directory, file), readFileSync(join(root, file)));
+  }
+  return remove;
+}
+
 /** The kernel lets go of a cgroup a moment after its last process. */
 function removed(directory: string): boolean {
   try {

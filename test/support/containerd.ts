@@ -14,7 +14,7 @@ import { eventually, finished, output, TIED, tearDown } from './processes.ts';
 
 /** The image that every container here is made of. */
 export const IMAGE = { name: 'sockflow.test/shop/busybox', tag: '1.0' };
-const REFERENCE = `${IMAGE.name}:${IMAGE.tag}`;
+export const REFERENCE = `${IMAGE.name}:${IMAGE.tag}`;
 
 /** Where containerd, runc and the network plug-ins leave things. */
 const LEFT = ['/run', '/var/lib'];
@@ -63,16 +63,18 @@ export interface PodIdentity {
   readonly uid: string;
 }
 
-/** `directory`: short, since names of sockets are; the caller removes it. */
-export async function startContainerd(directory: string, netns: Namespace): Promise<Containerd> {
+/**
+ * `directory`: short, since names of sockets are; the caller removes it. `place`: mounts that it shares with others, who
+ * close them; else it has its own.
+ */
+export async function startContainerd(directory: string, netns: Namespace, place?: Mounts): Promise<Containerd> {
   const socket = join(directory, 'c.sock');
   const config = join(directory, 'config.toml');
   const logFile = join(directory, 'containerd.log');
   writeFileSync(config, configuration(directory, socket));
   writeNetwork(join(directory, 'net.d'));
-  const mounts = await Mounts.create(netns, LEFT);
+  const mounts = place ?? (await Mounts.create(netns, LEFT));
   let child = await launch(mounts, config, logFile, socket);
-  const sandboxes = new Set<string>();
   const begun = new Set<string>();
   const cgroups = [watchCgroups('default')];
   const ctr = (...args: string[]) =>
@@ -109,7 +111,6 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
       const parents = ['kubepods', 'kubepods/besteffort', `kubepods/besteffort/pod${pod.uid}`];
       cgroups.unshift(watchCgroups(...parents, `${parents[2]}/*`));
       const { podSandboxId } = await call('RunPodSandbox', { config: podConfig(pod) });
-      sandboxes.add(String(podSandboxId));
       return String(podSandboxId);
     },
     async runContainer(pod, sandbox, name, command, labels = {}) {
@@ -143,14 +144,23 @@ export async function startContainerd(directory: string, netns: Namespace): Prom
     },
     log: () => readFileSync(logFile, 'utf8'),
     async stop() {
+      const { items = [] } = (await call('ListPodSandbox', {})) as { items?: { id: string }[] };
       await tearDown(
-        ...[...sandboxes].map((podSandboxId) => () => call('StopPodSandbox', { podSandboxId })),
-        ...[...sandboxes].map((podSandboxId) => () => call('RemovePodSandbox', { podSandboxId })),
+        ...items.map(
+          ({ id }) =>
+            () =>
+              call('StopPodSandbox', { podSandboxId: id }),
+        ),
+        ...items.map(
+          ({ id }) =>
+            () =>
+              call('RemovePodSandbox', { podSandboxId: id }),
+        ),
         ...[...begun].map((name) => () => ctr('tasks', 'rm', '--force', name)),
         () => client.close(),
         () => child.kill('SIGTERM'),
         () => finished(child),
-        () => mounts.close(),
+        () => place ?? mounts.close(),
         ...cgroups,
       );
     },
@@ -207,7 +217,12 @@ function writeNetwork(directory: string): void {
     bridge: 'sfbr0',
     isGateway: true,
     ipMasq: false,
-    ipam: { type: 'host-local', ranges: [[{ subnet: '10.88.77.0/24' }]], dataDir: join(directory, 'leases') },
+    ipam: {
+      type: 'host-local',
+      routes: [{ dst: '0.0.0.0/0' }],
+      ranges: [[{ subnet: '10.88.77.0/24' }]],
+      dataDir: join(directory, 'leases'),
+    },
   };
   const all = { cniVersion: '0.4.0', name: 'sockflow', plugins: [bridge, { type: 'loopback' }] };
   writeFileSync(join(directory, '10-sockflow.conflist'), JSON.stringify(all));
@@ -255,11 +270,14 @@ const { root } = protobuf.parse(`
   message ContainerStatus { int32 state = 3; }
   message ContainerStatusAnswer { ContainerStatus status = 1; }
   message StopPodSandbox { string pod_sandbox_id = 1; }
+  message Sandbox { string id = 1; }
+  message Sandboxes { repeated Sandbox items = 1; }
   message RemovePodSandbox { string pod_sandbox_id = 1; }
   message Nothing {}
 `);
 /** Of what a method is asked with, where it is not a message of that name. */
 const questions: Readonly<Record<string, string>> = {
+  ListPodSandbox: 'Nothing',
   ContainerStatus: 'ContainerQuestion',
   RemoveContainer: 'ContainerQuestion',
 };
@@ -271,6 +289,7 @@ const methods = {
   StartContainer: 'Nothing',
   ContainerStatus: 'ContainerStatusAnswer',
   RemoveContainer: 'Nothing',
+  ListPodSandbox: 'Sandboxes',
   StopPodSandbox: 'Nothing',
   RemovePodSandbox: 'Nothing',
 };

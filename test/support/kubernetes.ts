@@ -1,10 +1,11 @@
 /** A real API server over a real etcd, on the loopback: no controllers, so what is there is what the test has put there. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './collector.ts';
+import type { Namespace } from './netns.ts';
 import { finished, TIED, tearDown } from './processes.ts';
 
 const programs = join(import.meta.dirname, '../../.cache');
@@ -19,6 +20,10 @@ export interface ApiServer {
   token(namespace: string, account: string): Promise<string>;
   /** A kubeconfig that reads its token from that file. */
   kubeconfig(tokenFile: string): string;
+  /** The kubeconfig of the administrator. */
+  readonly admin: string;
+  /** The key that tokens of service accounts are signed with. */
+  readonly accountKey: string;
   /** Ends the API server and starts it again, on the same etcd. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -26,12 +31,16 @@ export interface ApiServer {
 
 const ADMIN = 'token-of-the-administrator';
 
-export async function startApiServer(directory: string): Promise<ApiServer> {
+/** `netns`: where it listens, instead of the host's loopback. */
+export async function startApiServer(directory: string, netns?: Namespace): Promise<ApiServer> {
+  const start: Start = netns ? netns.spawn.bind(netns) : spawn;
+  const relay = netns && join(directory, 'api.sock');
   const file = (name: string) => join(directory, name);
   const [port, etcdPort, peerPort] = [await freePort(), await freePort(), await freePort()];
   makeKeys(file);
+  writeFileSync(file('admin'), ADMIN);
   writeFileSync(file('tokens'), `${ADMIN},admin,1,"system:masters"\n`);
-  const etcd = launch('etcd', file('etcd.log'), [
+  const etcd = launch(start, 'etcd', file('etcd.log'), [
     `--data-dir=${file('etcd')}`,
     `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
     `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
@@ -55,19 +64,32 @@ export async function startApiServer(directory: string): Promise<ApiServer> {
     `--token-auth-file=${file('tokens')}`,
     '--authorization-mode=RBAC',
     '--service-cluster-ip-range=10.96.0.0/16',
-    '--disable-admission-plugins=ServiceAccount',
+    '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
     '--allow-privileged=true',
   ];
-  let server = launch('kubernetes', file('apiserver.log'), serverArguments);
+  let server = launch(start, 'kubernetes', file('apiserver.log'), serverArguments);
+  const relaying = netns && relay ? startRelay(netns, relay, port) : undefined;
   const url = `https://127.0.0.1:${port}`;
   const ca = file('server.crt');
-  const call: ApiServer['call'] = (method, path, body) => ask(url, ca, method, path, body);
+  const call: ApiServer['call'] = (method, path, body) => ask({ url, ca, relay }, method, path, body);
   const stop = async () => {
     // etcd last: an API server without it takes long to end.
     await tearDown(
       () => end(server),
       () => end(etcd),
+      () => relaying && end(relaying),
     );
+  };
+  const kubeconfig: ApiServer['kubeconfig'] = (tokenFile) => {
+    const name = `${tokenFile}.kubeconfig`;
+    const cluster = { server: url, 'certificate-authority': ca };
+    const contexts = [{ name: 'c', context: { cluster: 'k', user: 'u' } }];
+    const users = [{ name: 'u', user: { tokenFile } }];
+    writeFileSync(
+      name,
+      JSON.stringify({ 'current-context': 'c', contexts, clusters: [{ name: 'k', cluster }], users }),
+    );
+    return name;
   };
   try {
     await untilReady(call, server);
@@ -88,27 +110,31 @@ export async function startApiServer(directory: string): Promise<ApiServer> {
       });
       return (status as { token: string }).token;
     },
-    kubeconfig(tokenFile) {
-      const name = `${tokenFile}.kubeconfig`;
-      const cluster = { server: url, 'certificate-authority': ca };
-      const contexts = [{ name: 'c', context: { cluster: 'k', user: 'u' } }];
-      const users = [{ name: 'u', user: { tokenFile } }];
-      writeFileSync(
-        name,
-        JSON.stringify({ 'current-context': 'c', contexts, clusters: [{ name: 'k', cluster }], users }),
-      );
-      return name;
-    },
+    kubeconfig,
+    admin: kubeconfig(file('admin')),
+    accountKey: file('accounts.key'),
     async restart() {
       await end(server);
-      server = launch('kubernetes', file('apiserver.log'), serverArguments);
+      server = launch(start, 'kubernetes', file('apiserver.log'), serverArguments);
       await untilReady(call, server);
     },
     stop,
   };
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Makes what listens on the loopback of a network namespace reachable from everywhere, by a unix socket. */
+function startRelay(netns: Namespace, socket: string, port: number): ChildProcess {
+  const script = `const { connect, createServer } = require('node:net');
+    createServer((from) => {
+      const to = connect(${port}, '127.0.0.1', () => from.pipe(to).pipe(from));
+      from.on('error', () => to.destroy());
+      to.on('error', () => from.destroy());
+    }).listen(${JSON.stringify(socket)});`;
+  const [file, ...args] = [...TIED, process.execPath, '-e', script];
+  return netns.spawn(file, args, { stdio: 'ignore' });
+}
+
+export async function end(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   const overdue = setTimeout(() => child.kill('SIGKILL'), 5_000);
   await finished(child);
@@ -124,10 +150,18 @@ function makeKeys(file: (name: string) => string): void {
   execFileSync('openssl', ['genrsa', '-out', file('accounts.key'), '2048'], { stdio: 'ignore' });
 }
 
-function launch(name: 'etcd' | 'kubernetes', logFile: string, args: readonly string[]): ChildProcess {
+type Start = (file: string, args: readonly string[], options: SpawnOptions) => ChildProcess;
+
+/** One of the programs of these tests; what it says goes into a file. */
+export function launch(
+  start: Start,
+  name: 'etcd' | 'kubernetes',
+  logFile: string,
+  args: readonly string[],
+): ChildProcess {
   const log = openSync(logFile, 'w');
   const [file, ...rest] = [...TIED, join(programs, name), ...args];
-  const child = spawn(file, rest, { stdio: ['ignore', log, log] });
+  const child = start(file, rest, { stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
 }
@@ -147,13 +181,20 @@ async function untilReady(call: ApiServer['call'], server: ChildProcess): Promis
   }
 }
 
-function ask(url: string, ca: string, method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+interface Way {
+  readonly url: string;
+  readonly ca: string;
+  /** Unix socket of a relay to where the URL leads. */
+  readonly relay: string | undefined;
+}
+
+function ask({ url, ca, relay }: Way, method: string, path: string, body?: object): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': type };
     const sent = request(
       `${url}${path}`,
-      { method, ca: readFileSync(ca), headers, timeout: 20_000 },
+      { method, ca: readFileSync(ca), headers, timeout: 20_000, socketPath: relay },
       async (response) => {
         try {
           let text = '';

@@ -16,10 +16,21 @@ export class Mounts {
     this.#holder = holder;
   }
 
-  /** `directories` are empty in it, but for what iptables needs in /run. Held by `cat`, as network namespaces are. */
-  static async create(netns: Namespace, directories: readonly string[]): Promise<Mounts> {
+  /**
+   * `directories` are empty in it, but for what iptables needs in /run. `contents`: what some files have in it, by their
+   * paths; what is written there goes nowhere else. Held by `cat`, as network namespaces are.
+   */
+  static async create(
+    netns: Namespace,
+    directories: readonly string[],
+    contents: Readonly<Record<string, string>> = {},
+  ): Promise<Mounts> {
     const mounts = directories.map((directory) => `mount -t tmpfs none ${directory}`);
-    const script = [...mounts, 'mkdir -p /run/lock', 'echo up', 'exec cat'].join(' && ');
+    const files = Object.entries(contents).map(
+      ([path, content], number) =>
+        `echo ${content} >/run/stand-in-${number} && mount --bind /run/stand-in-${number} ${path}`,
+    );
+    const script = [...mounts, ...files, 'mkdir -p /run/lock', 'echo up', 'exec cat'].join(' && ');
     const holder = netns.spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(holder, 'exit').then(() => Promise.reject(new Error('no mount namespace (needs root)')));
     if (holder.stdout) await Promise.race([once(holder.stdout, 'data'), ended]);
