@@ -16,7 +16,7 @@ export interface Backend {
 }
 
 /** Path of the program; built if it is in no cache, which takes minutes. */
-function program(name: string): string {
+export function program(name: string): string {
   return execFileSync(builder, [name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 }
 

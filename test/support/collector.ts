@@ -27,6 +27,8 @@ export interface CollectorOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Network namespace to run in: a path such as /proc/PID/ns/net, or a name that `ip netns` knows. */
   readonly netns?: string;
+  /** Another Collector than the small one. */
+  readonly program?: string;
   /** Where the ports matter, for example to start again where another one stopped. */
   readonly ports?: Partial<Ports>;
 }
@@ -52,7 +54,8 @@ export interface Collector extends Ports {
 }
 
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  if (!existsSync(otelcol)) throw new Error(`no Collector at ${otelcol}: run scripts/setup --test`);
+  const { program = otelcol } = options;
+  if (!existsSync(program)) throw new Error(`no Collector at ${program}: run scripts/setup --test`);
   const ports = { ...(await choosePorts()), ...options.ports };
   const files = filesIn(options.directory);
   const child = launch(options, environment(ports, files), files.output);
@@ -66,9 +69,8 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
 }
 
 /** Runs `otelcol validate`; resolves to what it objects to, the empty string if nothing. */
-export async function validateConfig(path: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const child = spawn(otelcol, ['validate', '--config', path], {
-    env: { ...process.env, ...env },
+export async function validateConfig(path: string, program = otelcol): Promise<string> {
+  const child = spawn(program, ['validate', '--config', path], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const said: Buffer[] = [];
@@ -128,7 +130,11 @@ service:
 `;
 
 function launch(options: CollectorOptions, env: Record<string, string>, output: string): ChildProcess {
-  const [command, ...args] = [...prefix(options.netns), otelcol, ...configArguments(options.config ?? intoFiles)];
+  const [command, ...args] = [
+    ...prefix(options.netns),
+    options.program ?? otelcol,
+    ...configArguments(options.config ?? intoFiles),
+  ];
   const log = openSync(output, 'w');
   try {
     return spawn(command as string, args, {

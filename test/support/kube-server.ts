@@ -1,9 +1,12 @@
 /** An API server or kubelet for tests that answers by a script, over HTTP on the loopback. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { inTime } from './processes.ts';
+import { temporaryDirectory } from './temporary.ts';
 
 export interface KubeRequest {
   readonly path: string;
@@ -67,6 +70,19 @@ function describe({ url = '', headers }: IncomingMessage): KubeRequest {
     query: Object.fromEntries(searchParams),
     token: headers.authorization?.replace(/^Bearer /, ''),
   };
+}
+
+/** A file by which a client reaches that server, with the token `secret`. */
+export function kubeconfigFor(t: ExecutionContext, server: string): string {
+  const file = join(temporaryDirectory(t), 'config');
+  const config = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+    contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
+    clusters: [{ name: 'k', cluster: { server } }],
+    users: [{ name: 'u', user: { token: 'secret' } }],
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
 }
 
 /** Fails as the API server does. */

@@ -17,7 +17,7 @@ export type { DeliveryLimits, Say } from './delivery-options.ts';
 const MEBIBYTE = 1024 * 1024;
 /** Requests at once: enough to fill a connection to another continent, few enough to bound what a crash sends twice. */
 const CONCURRENCY = 4;
-/** A channel that failed so often in a row is replaced: gRPC's own pause between connects grows to two minutes. */
+/** A connection on which requests failed so often in a row is replaced: what is wrong may be wrong with it alone. */
 const RENEW_AFTER = 3;
 /** A server that wants to be left alone for longer is asked all the same. Milliseconds. */
 const LONGEST_WISH = 600_000;

@@ -1,5 +1,3 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Api } from '../../../../src/enrich/kubernetes/http.ts';
@@ -10,8 +8,15 @@ import { type Pod, parsePod, wellKnown } from '../../../../src/enrich/kubernetes
 import { StartError } from '../../../../src/errors.ts';
 import { Ledger } from '../../../../src/ledger.ts';
 import { createLog } from '../../../../src/log.ts';
-import { type KubeHandler, list, pod, refuse, startKubeServer, watch } from '../../../support/kube-server.ts';
-import { temporaryDirectory } from '../../../support/temporary.ts';
+import {
+  type KubeHandler,
+  kubeconfigFor,
+  list,
+  pod,
+  refuse,
+  startKubeServer,
+  watch,
+} from '../../../support/kube-server.ts';
 
 /** Deadlines alone keep no process alive. */
 const alive = setInterval(() => {}, 1000);
@@ -54,20 +59,6 @@ async function ask(kubernetes: Kubernetes, uid: string, containerId?: string): P
   return find();
 }
 
-/** A kubeconfig for that server. */
-function configFor(t: ExecutionContext, url: string): string {
-  const file = join(mkdtempSync(join(temporaryDirectory(t), 'k')), 'config');
-  const context = { name: 'c', context: { cluster: 'k', user: 'u' } };
-  const all = {
-    'current-context': 'c',
-    contexts: [context],
-    clusters: [{ name: 'k', cluster: { server: url } }],
-    users: [{ name: 'u', user: { token: 'secret' } }],
-  };
-  writeFileSync(file, JSON.stringify(all));
-  return file;
-}
-
 /** Answers by what is asked for, not by the order. */
 function byPath(answers: Readonly<Record<string, KubeHandler>>): KubeHandler {
   return (request, response) => {
@@ -93,7 +84,7 @@ test('from the API server: a pod, its workload by asking for the owner of its ow
       '/apis/apps/v1/namespaces/shop/replicasets/web-1': owned('Deployment', 'web'),
     }),
   );
-  const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
+  const { kubernetes } = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   const names = await ask(kubernetes, 'uid-of-web-1-x', 'c1');
   t.is(names?.pod.name, 'web-1-x');
   t.deepEqual(names?.workload, { replicaset: 'web-1', deployment: 'web' });
@@ -116,7 +107,7 @@ test('a pod that the kernel knows before the API server tells of it is waited fo
       },
     }),
   );
-  const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
+  const { kubernetes } = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   await server.until(2);
   const asked = ask(kubernetes, 'uid-of-late');
   t.is(kubernetes.find('uid-of-late', undefined), undefined);
@@ -134,7 +125,7 @@ test('an owner that must not be asked for costs a warning and a count, and the s
       '/apis/apps/v1/namespaces/shop/replicasets/web-abc': refuse(403, 'replicasets is forbidden'),
     }),
   );
-  const { kubernetes, ledger, said } = start(t, { kubeconfig: configFor(t, server.url) });
+  const { kubernetes, ledger, said } = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   t.is((await ask(kubernetes, 'uid-of-web-abc-x'))?.workload.deployment, 'web');
   t.is(ledger.faults.get('enrich/kubernetes_forbidden'), 1);
   t.regex(said.join(''), /owners of pods from http.*forbidden: replicasets is forbidden; allow it/);
@@ -151,7 +142,7 @@ test('of however many owners that come at once each is asked for', async (t) => 
     if (number !== undefined) return owned('Deployment', `d${number}`)();
     return request.query.watch ? watch()(request, response) : list('10', pods);
   });
-  const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url) });
+  const { kubernetes } = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   const names = await Promise.all(pods.map((_, index) => ask(kubernetes, `uid-of-p${index}`)));
   t.deepEqual(
     names.map((one) => one?.workload.deployment),
@@ -165,7 +156,7 @@ test('owners that wait when the server refuses are not asked for', async (t) => 
     if (request.path.includes('replicasets')) return refuse(403, 'no')(request, response);
     return request.query.watch ? watch()(request, response) : list('10', pods);
   });
-  const { kubernetes, ledger } = start(t, { kubeconfig: configFor(t, server.url) });
+  const { kubernetes, ledger } = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   for (const index of pods.keys()) await ask(kubernetes, `uid-of-p${index}`);
   const asked = server.requests.filter(({ path }) => path.includes('replicasets')).length;
   t.true(asked >= 1 && asked <= 8, `${asked}`);
@@ -197,7 +188,7 @@ for (const source of ['api', 'kubelet'] as const)
       if (request.path.includes('/api/v1/pods')) return list('10', crowd(1));
       response.on('close', broken.resolve);
     });
-    const where = source === 'api' ? { kubeconfig: configFor(t, server.url) } : { kubeletEndpoint: server.url };
+    const where = source === 'api' ? { kubeconfig: kubeconfigFor(t, server.url) } : { kubeletEndpoint: server.url };
     const { kubernetes, ledger, said } = start(t, { source, ...where });
     const asked = kubernetes.ask(5_000);
     // List, watch, owner; the kubelet has one question.
@@ -220,11 +211,11 @@ test('addresses of the cluster are watched only when that is asked for', async (
     'watch /api/v1/services': watch(),
   });
   const server = await startKubeServer(t, answers);
-  const without = start(t, { kubeconfig: configFor(t, server.url) });
+  const without = start(t, { kubeconfig: kubeconfigFor(t, server.url) });
   await server.until(2);
   t.false(server.requests.some(({ path }) => path === '/api/v1/services'));
   t.is(without.kubernetes.findPeer('10.0.0.7'), undefined);
-  const { kubernetes } = start(t, { kubeconfig: configFor(t, server.url), peers: true });
+  const { kubernetes } = start(t, { kubeconfig: kubeconfigFor(t, server.url), peers: true });
   await server.until(8);
   t.is(kubernetes.findPeer('10.0.0.7')?.name, 'db');
   t.deepEqual(kubernetes.findPeer('10.96.0.1'), { kind: 'service', name: 'db', namespace: 'shop' });
