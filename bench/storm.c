@@ -5,8 +5,11 @@
 //   storm bulk N                         N blocks of 64 KiB over one connection
 //   storm datagrams N                    N datagrams of 64 bytes, sent and taken by one thread
 //   storm bulk-datagrams N               N datagrams of 32 KiB, likewise
+//   storm scan N [--sockets 1] [--hold 1]  N datagrams of 64 bytes, each to another peer, where nobody is; the sockets stay
+//                                        open until stdin ends
 //
-// Clients and servers of TCP are threads of two processes. Prints {"operations":N,"seconds":S,"port":N,"failed":N}.
+// Clients and servers of TCP are threads of two processes. Prints {"operations":N,"seconds":S,"cpuSeconds":S,"port":N,
+// "failed":N}; the CPU is that of the client.
 #include "../test/workloads/workload.h"
 #include <sys/mman.h>
 #include <time.h>
@@ -123,24 +126,43 @@ static long datagrams(long count, size_t size) {
   return failed;
 }
 
-static long run(const char *kind, long count, int parallel) {
+/** Loopback addresses with so many ports each. */
+#define PORTS 60000
+
+static long scan(long count, long sockets) {
+  static char block[BYTES];
+  long failed = 0;
+  for (long s = 0; s < sockets; s++) {
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    for (long i = s; i < count; i += sockets) {
+      struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(1024 + i % PORTS))};
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(1 + i / PORTS));
+      failed += sendto(fd, block, sizeof block, 0, (struct sockaddr *)&to, sizeof to) != sizeof block;
+    }
+  }
+  return failed;
+}
+
+static long run(const char *kind, long count, int parallel, long sockets) {
   if (!strcmp(kind, "connections")) return connections(parallel);
   if (!strcmp(kind, "bulk")) return bulk(count);
   if (!strcmp(kind, "datagrams")) return datagrams(count, BYTES);
   if (!strcmp(kind, "bulk-datagrams")) return datagrams(count, 32768);
+  if (!strcmp(kind, "scan")) return scan(count, sockets);
   return requests(count);
 }
 
-static double now(void) {
+static double now(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv) {
   bound_life();
   if (argc < 3)
-    return fprintf(stderr, "usage: storm connections|requests|bulk|datagrams|bulk-datagrams N [--parallel N]\n"), 2;
+    return fprintf(stderr, "usage: storm connections|requests|bulk|datagrams|bulk-datagrams|scan N [--parallel N]\n"),
+           2;
   int storm = !strcmp(argv[1], "connections");
   long count = number(argv[2]);
   int parallel = (int)number(option(argc, argv, "--parallel", "4"));
@@ -159,11 +181,16 @@ int main(int argc, char **argv) {
   }
   close(listener);
 
-  double begin = now();
-  long failed = run(argv[1], count, parallel);
-  double seconds = now() - begin;
-  printf("{\"operations\":%ld,\"seconds\":%.6f,\"port\":%d,\"failed\":%ld}\n", storm ? each * parallel : count, seconds,
-         port, failed);
+  double begin = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+  long failed = run(argv[1], count, parallel, number(option(argc, argv, "--sockets", "1")));
+  double seconds = now(CLOCK_MONOTONIC) - begin, cpu_seconds = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+  printf("{\"operations\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"port\":%d,\"failed\":%ld}\n",
+         storm ? each * parallel : count, seconds, cpu_seconds, port, failed);
+  fflush(stdout);
+  char byte;
+  if (number(option(argc, argv, "--hold", "0")))
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+    }
   kill(server, SIGKILL);
   waitpid(server, NULL, 0);
   return 0;

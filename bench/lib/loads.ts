@@ -8,7 +8,7 @@ export interface Load {
   name: string;
   unit: string;
   /** What storm is told. */
-  kind: 'connections' | 'requests' | 'bulk' | 'datagrams' | 'bulk-datagrams';
+  kind: 'connections' | 'requests' | 'bulk' | 'datagrams' | 'bulk-datagrams' | 'scan';
   /** The load has one CPU to itself, whoever watches it has another. */
   pinned: boolean;
   /** As many of these as of connections are asked for. */
@@ -22,11 +22,14 @@ export const loads: readonly Load[] = [
   { name: 'bulk, one CPU', unit: 'blocks', kind: 'bulk', pinned: true, factor: 3 },
   { name: 'datagrams, one CPU', unit: 'datagrams', kind: 'datagrams', pinned: true, factor: 20 },
   { name: 'bulk-datagrams, one CPU', unit: 'datagrams', kind: 'bulk-datagrams', pinned: true, factor: 5 },
+  { name: 'scan, one CPU', unit: 'peers', kind: 'scan', pinned: true, factor: 5 },
 ];
 
 export interface LoadResult {
   operations: number;
   seconds: number;
+  /** Of the client, with what the kernel does in its name; without softirqs where the kernel accounts for them apart. */
+  cpuSeconds: number;
   port: number;
   failed: number;
 }
