@@ -1,12 +1,18 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerCredentials } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { CertificateFiles } from '../../../src/export/otlp/certificates.ts';
+import { createOtlpLogsExporter } from '../../../src/export/otlp/logs.ts';
 import type { OtlpOptions, Protocol } from '../../../src/export/otlp/settings.ts';
 import { createTransport, type Outcome, type Transport } from '../../../src/export/otlp/transport.ts';
+import { Ledger } from '../../../src/ledger.ts';
 import { type Authority, makeAuthority, type Pair, replaceFile } from '../../support/certificates.ts';
+import { table } from '../../support/otlp-both-ways.ts';
+import { decodeLogs } from '../../support/otlp-decode.ts';
 import { startOtlpHttpServer } from '../../support/otlp-http-server.ts';
+import { host, makeRecord } from '../../support/otlp-records.ts';
 import { startOtlpServer } from '../../support/otlp-server.ts';
 import { eventually } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -15,6 +21,8 @@ const request = Uint8Array.of(0x0a, 0x00);
 
 interface Server {
   readonly endpoint: string;
+  /** Of the requests that were taken. */
+  bodies(): readonly Uint8Array[];
   stop(): void;
 }
 
@@ -25,16 +33,18 @@ async function serve(protocol: Protocol, own: Pair, clients: Authority, requireC
     Buffer,
     Buffer,
   ];
-  if (protocol !== 'grpc')
-    return startOtlpHttpServer({
-      tls: { ca, cert, key, requestCert: requireClient, rejectUnauthorized: requireClient },
-    });
+  if (protocol !== 'grpc') {
+    const tls = { ca, cert, key, requestCert: requireClient, rejectUnauthorized: requireClient };
+    const { requests, ...server } = await startOtlpHttpServer({ tls });
+    return { ...server, bodies: () => requests.map(({ body }) => body) };
+  }
   const credentials = ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], requireClient);
-  const { endpoint, stop } = await startOtlpServer({ credentials });
-  return { endpoint: endpoint.replace('http:', 'https:').replace('127.0.0.1', 'localhost'), stop };
+  const { endpoint, stop, accepted: all } = await startOtlpServer({ credentials });
+  return { bodies: () => all, endpoint: endpoint.replace('http:', 'https:').replace('127.0.0.1', 'localhost'), stop };
 }
 
 interface Rig {
+  readonly server: Server;
   readonly authority: Authority;
   readonly client: Pair;
   readonly directory: string;
@@ -53,6 +63,7 @@ async function rig(t: ExecutionContext, protocol: Protocol, { days = 2, requireC
     return transport;
   };
   return {
+    server,
     authority,
     client: authority.issue('client'),
     directory,
@@ -113,6 +124,49 @@ for (const protocol of ['grpc', 'http/protobuf'] as const) {
     t.like(outcome, accepted);
   });
 }
+
+/** uids of the records in these requests. */
+function uidsIn(bodies: readonly Uint8Array[]): Set<unknown> {
+  const items = bodies.flatMap(decodeLogs).flatMap(({ scopes }) => scopes.flatMap((scope) => scope.items));
+  return new Set(items.map(({ attributes }) => attributes['log.record.uid']?.value));
+}
+
+for (const protocol of ['grpc', 'http/protobuf'] as const)
+  test(`${protocol}: certificates that are replaced again and again under load lose no record`, async (t) => {
+    const { authority, server, client, directory } = await rig(t, protocol, { requireClient: true });
+    const files = { cert: join(directory, 'used.pem'), key: join(directory, 'used.key') };
+    const use = ({ cert, key }: Pair) => {
+      replaceFile(files.key, key);
+      replaceFile(files.cert, cert);
+    };
+    use(client);
+    const ledger = new Ledger();
+    const common = {
+      endpoint: server.endpoint,
+      protocol,
+      host,
+      attributes: table,
+      flushMs: 5,
+      retryMs: [5, 50] as const,
+    };
+    const tls = { certificate: authority.cert, clientCertificate: files.cert, clientKey: files.key };
+    const exporter = createOtlpLogsExporter({ ...common, ...tls }, ledger, (message) => t.log(message));
+    let made = 0;
+    const load = setInterval(() => {
+      exporter.export(Array.from({ length: 20 }, () => makeRecord(made++)));
+    }, 10);
+    // They are looked at once a second.
+    for (let round = 0; round < 4; round++) {
+      await sleep(1_100);
+      use(authority.issue('client'));
+    }
+    await sleep(1_100);
+    clearInterval(load);
+    await exporter.shutdown(Date.now() + 60_000);
+    t.deepEqual(ledger.lost, []);
+    t.is(ledger.sent.get('otlp-logs'), made);
+    t.is(uidsIn(server.bodies()).size, made);
+  });
 
 const named = (path: string) => ({ path, source: '--otlp-x' });
 
