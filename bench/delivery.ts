@@ -97,7 +97,7 @@ function encoded(records: readonly ConnectionRecord[]): Subject {
     async run(count) {
       for (let number = 0; number < count; number++) {
         writer.add(records[number % records.length] as ConnectionRecord, 1n);
-        if (writer.size >= 2 ** 19) writer.take();
+        if (writer.size >= 2 ** 19) writer.take().giveBack?.();
       }
     },
     end: async () => undefined,
