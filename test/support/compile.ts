@@ -11,14 +11,18 @@ function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Path of the program made of a source file. Test files run side by side, hence the rename. */
-export function built(sourceFile: string): string {
+/**
+ * Path of the program made of a source file. Test files run side by side, hence the rename. `libraries`: of the system,
+ * by their names behind -l.
+ */
+export function built(sourceFile: string, ...libraries: readonly string[]): string {
   const source = join(CHECKOUT, sourceFile);
   const binary = join(BUILT, basename(sourceFile, '.c'));
   if (modified(binary) > Math.max(modified(source), ...globSync(join(WORKLOADS, '*.h')).map(modified))) return binary;
   mkdirSync(BUILT, { recursive: true });
   const fresh = `${binary}.${process.pid}`;
-  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-static', '-o', fresh, source]);
+  const link = libraries.length > 0 ? libraries.map((name) => `-l${name}`) : ['-static'];
+  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', fresh, source, ...link]);
   renameSync(fresh, binary);
   return binary;
 }

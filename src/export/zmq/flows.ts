@@ -3,9 +3,9 @@
  * speaks; what only the other one knows (its process, its retransmissions, its view of the network) is put into the same
  * flow.
  */
-import { LRUCache } from 'lru-cache';
 import type { ConnectionRecord } from '../../model.ts';
 import { type Flow, isClientEnd, type Party, toFlow } from './flow.ts';
+import { RecentMap } from './recent.ts';
 
 interface Known {
   /** Cookie of the end that speaks, and which it is. */
@@ -17,8 +17,8 @@ interface Known {
 }
 
 export interface Flows {
-  /** Takes a record for which `isFlow` holds. False: everything that it says has been said. */
-  add(record: ConnectionRecord): boolean;
+  /** Takes a record for which `isFlow` holds. */
+  add(record: ConnectionRecord): void;
   /** Updates that wait. */
   readonly size: number;
   /** Those updates; they wait no more. */
@@ -34,7 +34,7 @@ export interface FlowsOptions {
 
 export function createFlows({ most, bothEnds }: FlowsOptions): Flows {
   const keyOf = ({ id, cookie }: ConnectionRecord) => (bothEnds ? `${id} ${cookie}` : id);
-  const known = new LRUCache<string, Known>({ max: most });
+  const known = new RecentMap<string, Known>(most);
   const pending = new Map<string, Flow>();
 
   /** What is known of this connection; anew when its ports came again, as those of UDP do. */
@@ -73,9 +73,8 @@ export function createFlows({ most, bothEnds }: FlowsOptions): Flows {
       if (!speaks) silence(flow);
       const before = pending.get(key);
       if (before) merge(before, flow);
-      else if (speaks || hasNews(flow)) pending.set(key, flow);
-      else return false;
-      return true;
+      // One that was late adds nothing to any sum; it is told all the same, so that each record is sent or lost.
+      else pending.set(key, flow);
     },
     get size() {
       return pending.size;
@@ -94,10 +93,6 @@ function silence({ client, server }: Flow): void {
     sent.bytes = 0;
     sent.packets = 0;
   }
-}
-
-function hasNews({ client, server }: Flow): boolean {
-  return client.sent.retransmits + server.sent.retransmits > 0;
 }
 
 function merge(into: Flow, more: Flow): void {

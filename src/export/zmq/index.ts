@@ -127,10 +127,10 @@ class NtopngExporter implements Exporter {
     for (const record of records) {
       if (!isFlow(record) || !selection.flows(record)) continue;
       if (this.#closed) this.#each(() => ledger.lose('export', 'ntopng_shutdown'));
-      // What the other end has told is not told again.
-      else if (!this.#flows.add(record)) this.#each((name) => ledger.deliver(name, 1));
-      if (this.#flows.size >= MOST_FLOWS) this.#flush();
+      else this.#flows.add(record);
     }
+    // Behind the last one: the two ends of a connection come one behind the other.
+    if (this.#flows.size >= MOST_FLOWS) this.#flush();
     if (this.#flows.size > 0) this.#flushTimer ??= setTimeout(() => this.#flush(), FLUSH_AFTER).unref();
   }
 

@@ -43,6 +43,8 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #queue: PayloadQueue;
   readonly #subscriptions = createSubscriptions();
+  /** Out of the queue until it is sent: one that is on its way must not be counted as dropped. */
+  #current: Payload | undefined;
   /** The latest of each topic; it is worth nothing later. */
   readonly #urgent = new Map<Topic, Buffer>();
   readonly #timer: NodeJS.Timeout;
@@ -79,7 +81,13 @@ export class Publisher {
     if (this.#subscriptions.has('flow')) await this.#passOn();
     this.#isClosed = true;
     this.#options.socket.close();
-    for (const payload of this.#queue.takeAll()) this.#options.onLost(payload, 'shutdown');
+    this.#loseRest();
+  }
+
+  #loseRest(): void {
+    for (let payload = this.#current ?? this.#queue.shift(); payload; payload = this.#queue.shift())
+      this.#options.onLost(payload, 'shutdown');
+    this.#current = undefined;
   }
 
   #pump(): Promise<void> {
@@ -116,9 +124,11 @@ export class Publisher {
       await this.#send(topic, 2, bytes);
       return true;
     }
-    const payload = this.#subscriptions.has('flow') ? this.#queue.first : undefined;
+    this.#current ??= this.#queue.shift();
+    const payload = this.#current;
     if (!payload || !(await this.#send('flow', this.#options.version, payload.bytes))) return false;
-    if (this.#queue.remove(payload)) this.#options.onSent(payload);
+    this.#current = undefined;
+    this.#options.onSent(payload);
     return true;
   }
 

@@ -15,41 +15,21 @@ export class PayloadQueue {
     this.#limit = limit;
   }
 
-  get length(): number {
-    return this.#payloads.size;
-  }
-
   /** Returns what has to go for it. */
   push(payload: Payload): Payload[] {
     this.#payloads.add(payload);
     this.#bytes += sizeOf(payload);
     const dropped: Payload[] = [];
-    while (this.#bytes > this.#limit) dropped.push(this.#shift() as Payload);
+    while (this.#bytes > this.#limit) dropped.push(this.shift() as Payload);
     return dropped;
   }
 
-  /** The oldest, which stays. */
-  get first(): Payload | undefined {
-    return this.#payloads.values().next().value;
-  }
-
-  /** It is gone by now if there was no room for it. */
-  remove(payload: Payload): boolean {
-    const was = this.#payloads.delete(payload);
-    if (was) this.#bytes -= sizeOf(payload);
-    return was;
-  }
-
-  takeAll(): Payload[] {
-    const all = [...this.#payloads];
-    this.#payloads.clear();
-    this.#bytes = 0;
-    return all;
-  }
-
-  #shift(): Payload | undefined {
-    const { first } = this;
-    if (first) this.remove(first);
+  /** Takes the oldest. */
+  shift(): Payload | undefined {
+    const first = this.#payloads.values().next().value;
+    if (!first) return undefined;
+    this.#payloads.delete(first);
+    this.#bytes -= sizeOf(first);
     return first;
   }
 }
