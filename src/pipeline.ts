@@ -60,7 +60,8 @@ export async function startPipeline(
     onOutputLost: callbacks.onOutputLost,
   });
   // What has waited may come all at once, and an output that is bounded judges what it is given as a whole.
-  const exportAll = (records: readonly ConnectionRecord[]): void => {
+  const exportAll = (given: readonly ConnectionRecord[]): void => {
+    const records = options.filter ? given.filter(options.filter) : given;
     for (let at = 0; at < records.length; at += PORTION) {
       const portion = records.length <= PORTION ? records : records.slice(at, at + PORTION);
       for (const exporter of exporters) exporter.export(portion);
@@ -92,7 +93,8 @@ export async function startPipeline(
   const join = createJoin({ emit: forward });
 
   const exportLookups = (): void => {
-    const lookups = names.takeLookups(source.now());
+    const ended = names.takeLookups(source.now());
+    const lookups = options.filter ? ended.filter(options.filter) : ended;
     if (lookups.length > 0) for (const exporter of exporters) exporter.exportLookups?.(lookups);
   };
 

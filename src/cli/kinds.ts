@@ -4,7 +4,8 @@ import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
 import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
-
+import { FilterError, parseFilter } from '../filter/parse.ts';
+import type { Test } from '../filter/terms.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -13,6 +14,8 @@ export interface Kind<Value> {
   readonly placeholder: string;
   /** Completes the sentence "--name expects …". */
   readonly expects: string;
+  /** What is wrong with a text that `parse` does not understand, where that can be said better. */
+  readonly explain?: (text: string) => string;
   /** Whether what was typed must not be repeated in a message. */
   readonly isSecret?: (text: string) => boolean;
   /** Undefined: not understood. Of `repeated` kinds it gets the texts joined with line feeds. */
@@ -45,6 +48,28 @@ export function size(least: number): Kind<number> {
     parse,
   };
 }
+
+export const filter: Kind<Test> = {
+  type: 'value',
+  placeholder: 'EXPR',
+  expects: 'words such as proc=nginx port=443 rtt>50ms !user=root failed',
+  parse(text) {
+    try {
+      return parseFilter(text);
+    } catch (error) {
+      if (error instanceof FilterError) return undefined;
+      throw error;
+    }
+  },
+  explain(text) {
+    try {
+      parseFilter(text);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  },
+};
 
 /** What the kernel accepts for a ring: a power of two, whole pages. */
 export const ringSize: Kind<number> = {

@@ -11,7 +11,7 @@ import {
   type Setting,
 } from './environment.ts';
 import { entries, type Key, type Option, type Options, optionName } from './options.ts';
-import { quote } from './tokens.ts';
+import { printable, quote } from './tokens.ts';
 
 export type Settings = ReadonlyMap<Key, Setting | undefined>;
 
@@ -60,6 +60,8 @@ function parse(option: Option<unknown>, setting: Setting | undefined): unknown {
   if (text === undefined) return undefined;
   const value = option.kind.parse(text);
   if (value !== undefined) return value;
+  const why = option.kind.explain?.(text);
+  if (why) throw new UsageError(printable(`${setting?.source}: ${why}`, 400));
   const came = option.kind.isSecret?.(text) ? '' : `, not ${quote(text)}`;
   throw new UsageError(`${setting?.source} expects ${option.kind.expects}${came}`);
 }

@@ -118,6 +118,7 @@ export function quote(text: string): string {
   return `"${printable(text)}"`;
 }
 
-function printable(text: string): string {
-  return sanitise(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+/** On one line, and not too long: what came from a user, or is made of that. */
+export function printable(text: string, most = 60): string {
+  return sanitise(text.length > most ? `${text.slice(0, most)}…` : text);
 }

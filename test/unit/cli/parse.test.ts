@@ -238,13 +238,15 @@ test(refuses, '--tcp replay file', 'replay comes first: sockflow replay FILE [op
 test(refuses, 'replay a b', /^"b" is not expected/);
 test(refuses, 'replay a --record b', '--record expects what happens on this host, not replay');
 test(refuses, '--anonymize', '--anonymize expects a recording: add --record FILE');
-for (const line of ['--columns a', '--filter x', 'top', 'config']) {
+for (const line of ['--columns a', 'top', 'config']) {
   test(refuses, line, /^\S+ is not built yet$/);
 }
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
   SOCKFLOW_DURATION: 'long',
 });
-test(refuses, '', 'SOCKFLOW_FILTER is not built yet', { SOCKFLOW_FILTER: 'failed' });
+test(refuses, '', 'SOCKFLOW_COLUMNS is not built yet', { SOCKFLOW_COLUMNS: 'time' });
+test(refuses, '--filter prc=x', '--filter: prc= is none of its words; did you mean proc?');
+test(refuses, '', 'SOCKFLOW_FILTER: port= expects a port, not "http"', { SOCKFLOW_FILTER: 'port=http' });
 for (const endpoint of [
   'x',
   'tcp://a',
