@@ -18,6 +18,8 @@ export interface Channel {
 /** `trust`: asked at each connect; undefined: no TLS. */
 export function createChannel(url: URL, trust: (() => Certificates) | undefined): Channel {
   let connection: Connection | undefined;
+  /** Those on which something may be under way. */
+  const replaced = new Set<Connection>();
   const current = (deadline: number): Connection => {
     if (!connection?.isUsable) connection = new Connection(url, trust?.(), deadline);
     return connection;
@@ -30,11 +32,14 @@ export function createChannel(url: URL, trust: (() => Certificates) | undefined)
       return isRefused ? current(call.deadline).call(call) : outcome;
     },
     renew() {
+      for (const old of replaced) if (old.isGone) replaced.delete(old);
+      if (connection) replaced.add(connection);
       connection?.end();
       connection = undefined;
     },
     close() {
-      connection?.destroy();
+      for (const one of [connection, ...replaced]) one?.destroy();
+      replaced.clear();
       connection = undefined;
     },
   };
@@ -80,7 +85,14 @@ class Connection {
 
   destroy(): void {
     this.isUsable = false;
-    this.#with((session) => session.destroy());
+    this.#with((session) => {
+      session.destroy();
+      this.#socket?.destroy();
+    });
+  }
+
+  get isGone(): boolean {
+    return this.#socket?.destroyed ?? false;
   }
 
   #with(task: (session: ClientHttp2Session) => void): void {
@@ -126,5 +138,6 @@ function openSocket(url: URL, certificates: Certificates | undefined, tunnel: So
   const { ca, cert, key } = certificates;
   const identity = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   const name = isIP(host) === 0 ? { servername: host } : {};
-  return dialTls({ ...identity, ...name, host, port, ALPNProtocols: ['h2'], ...(tunnel && { socket: tunnel }) });
+  const way = tunnel ? { socket: tunnel } : { noDelay: true };
+  return dialTls({ ...identity, ...name, host, port, ALPNProtocols: ['h2'], ...way });
 }

@@ -70,6 +70,7 @@ export function openTunnel(proxy: URL, url: URL, deadline: number): Promise<Sock
         socket.destroy();
         return refuse(statusCode);
       }
+      socket.setNoDelay(true);
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });

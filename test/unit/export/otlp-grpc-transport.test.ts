@@ -218,6 +218,22 @@ test.serial('a renewed connection on which nothing moves is gone when its calls 
   transport.close();
 });
 
+test.serial('the end leaves no connection, not even one that was replaced while a call was on it', async (t) => {
+  const called = Promise.withResolvers<void>();
+  const { transport, sessions } = await rig(t, () => called.resolve());
+  void transport.send(request);
+  await called.promise;
+  transport.renew();
+  transport.close();
+  const [session] = sessions as [ServerHttp2Session];
+  await eventually(
+    'end of the connection',
+    () => session.destroyed,
+    (isGone) => isGone,
+  );
+  t.is(sessions.length, 1);
+});
+
 test('a header that HTTP/2 does not allow is said', async (t) => {
   const { transport } = await rig(t, (stream) => void ok(stream), { headers: { connection: 'close' } });
   const outcome = await transport.send(request);
