@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, ends, type JsonRecord, only, startAgent, within } from '../support/agent.ts';
@@ -99,6 +99,35 @@ test.serial('the Collector has the same records as stdout, one resource for each
     t.true(logs.every(({ scope }) => scope.name === 'sockflow'));
   });
 });
+
+/** With what its resource says on the record itself. */
+function flat({ resource, attributes, ...record }: JsonRecord): JsonRecord {
+  return { ...record, resource: {}, attributes: { ...resource, ...attributes } };
+}
+
+test.serial(
+  'with --identity record the Collector has one resource, and all that is known on each record',
+  async (t) => {
+    const collector = await collectorFor(t);
+    await withNamespace(async (namespace) => {
+      const to = endpoint(collector.grpcPort);
+      const agent = await agentFor(t, namespace, ['--format', 'json', '--identity', 'record', '--traces', ...to]);
+      const { wanted } = await exchange(t, namespace, { connections: 101, mode: 'prefork' });
+      await agent.waitForEnds(namespace, wanted.length);
+      const ended = await agent.stop();
+      t.is(ended.code, 0);
+      await collector.stop();
+      const delivered = within(namespace, readLogs(collector.logsFile).map(asJson));
+      t.deepEqual([...new Set(delivered.flatMap(({ resource }) => Object.keys(resource)))].sort(), [
+        ...['host.id', 'host.name', 'os.type', 'telemetry.distro.name', 'telemetry.distro.version'],
+      ]);
+      const printed = ends(within(namespace, ended.records));
+      t.deepEqual(sorted(delivered.map(flat)).map(comparable), sorted(printed.map(flat)).map(comparable));
+      // Back ends have the service of a span from its resource.
+      t.true(readFileSync(collector.tracesFile, 'utf8').includes('"key":"process.pid"'));
+    });
+  },
+);
 
 for (const protocol of ['http/protobuf', 'http/json'])
   test.serial(`over ${protocol}, compressed, the Collector has the records and the metrics, too`, async (t) => {
