@@ -6,6 +6,7 @@ import { cleanEnvironment, ends, type JsonRecord, within } from '../support/agen
 import { readLogs, startCollector } from '../support/collector.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { result } from '../support/processes.ts';
+import { field, Subscriber } from '../support/subscriber.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { runAttempts } from '../support/workload.ts';
 
@@ -41,7 +42,7 @@ test.serial('every example is listed and tested', (t) => {
   );
   t.deepEqual(listed.sort(), files.sort());
   // 04 to 06: library.test.ts, library-c.test.ts.
-  t.deepEqual(files, ['01-terminal.sh', '02-failures.sh', '03-collector.sh', '04-library.ts']);
+  t.deepEqual(files, ['01-terminal.sh', '02-failures.sh', '03-collector.sh', '04-library.ts', '07-ntopng.sh']);
 });
 
 test.serial('01-terminal shows lines', async (t) => {
@@ -76,5 +77,16 @@ test.serial('03-collector sends to a Collector', async (t) => {
         eventName === 'sockflow.connection.failed' && attributes['sockflow.network.namespace'] === namespace.inode,
     );
     t.is(failed.length, REFUSED);
+  });
+});
+
+test.serial('07-ntopng sends flows to an ntopng', async (t) => {
+  await withNamespace(async (namespace) => {
+    const subscriber = await Subscriber.start(undefined, 'tcp://127.0.0.1:*', '--bind', 'flow', 'event');
+    t.teardown(() => subscriber.kill());
+    await during(t, '07-ntopng.sh', namespace, { NTOPNG: `${subscriber.endpoint}c` });
+    await subscriber.stop();
+    const ofAttempts = subscriber.flows((flow) => String(flow[field.sourceName]).endsWith('/attempts'));
+    t.true(ofAttempts.length >= REFUSED);
   });
 });

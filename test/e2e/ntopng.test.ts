@@ -6,7 +6,7 @@ import { type Namespace, withNamespace } from '../support/netns.ts';
 import { userName } from '../support/processes.ts';
 import { type Flow, field, Subscriber } from '../support/subscriber.ts';
 import { books } from '../support/summary.ts';
-import { runAttempts } from '../support/workload.ts';
+import { program, runAttempts, startServer } from '../support/workload.ts';
 
 const CONNECTIONS = 300;
 const ENDPOINT = 'tcp://127.0.0.1:1234';
@@ -157,5 +157,26 @@ test.serial('-o and -i choose which flows; a refused connect is one, by its flag
     for (const flow of refused)
       t.like(flow, { [field.clientFlags]: 2, [field.serverFlags]: 20, [field.sourcePid]: pid });
     t.is(subscriber.flows(to(done.server.port)).length, 5);
+  });
+});
+
+test.serial('ports that programs listen on, with their programs', async (t) => {
+  await withNamespace(async (namespace) => {
+    await namespace.run('ip', ['address', 'add', '192.0.2.9/32', 'dev', 'lo']);
+    const server = await startServer(namespace);
+    await withAgent(
+      [...only(namespace), '-z', ENDPOINT],
+      async () => {
+        const subscriber = await Subscriber.start(namespace, ENDPOINT, ...TOPICS);
+        t.teardown(() => subscriber.kill());
+        const told = () => subscriber.messages.find(({ topic }) => topic === 'listening-ports')?.json;
+        await subscriber.until('a message with ports', () => told() !== undefined);
+        t.deepEqual(told()['ip-addresses'], ['192.0.2.9']);
+        const mine = told()['listening-ports'].tcp4.find(({ port }: { port: number }) => port === server.port);
+        t.deepEqual(mine, { port: server.port, proc: program('tcp-server'), pkg: '' });
+      },
+      { namespace },
+    );
+    await server.stop();
   });
 });

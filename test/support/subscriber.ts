@@ -45,10 +45,13 @@ export const field = {
 
 export class Subscriber {
   readonly messages: Message[] = [];
+  /** Where it is. */
+  readonly endpoint: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, endpoint: string) {
     this.#child = child;
+    this.endpoint = endpoint;
   }
 
   /** In C, in a namespace or, without one, where the test is. */
@@ -64,12 +67,12 @@ export class Subscriber {
   static async #run(namespace: Namespace | undefined, file: string, args: readonly string[]): Promise<Subscriber> {
     const options: SpawnOptions = { stdio: ['pipe', 'pipe', 'inherit'] };
     const child = namespace ? namespace.spawn(file, args, options) : spawn(file, args, options);
-    const subscriber = new Subscriber(child);
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    await Promise.race([
+    const [said] = await Promise.race([
       once(lines, 'line'),
       once(child, 'exit').then(() => Promise.reject(new Error('the subscriber did not start'))),
     ]);
+    const subscriber = new Subscriber(child, JSON.parse(said).endpoint);
     lines.on('line', (line) => subscriber.messages.push(JSON.parse(line)));
     return subscriber;
   }

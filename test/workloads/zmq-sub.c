@@ -4,7 +4,7 @@
 //
 // --curve: server of the encryption; FILE gets the public key. Prints a line for each message, with nDPI's view of flows:
 // {"topic":T,"version":N,"source":N,"id":N,"size":N,"flows":[{"KEY":VALUE,...},...]} or, for JSON, "json":PAYLOAD. Says
-// "listening" first. Ends when stdin does.
+// "listening" first, and where: a port of `*` is one of the kernel's choice. Ends when stdin does.
 #include "workload.h"
 
 #include <arpa/inet.h>
@@ -149,7 +149,10 @@ int main(int argc, char **argv) {
     }
   }
   check(binds ? zmq_bind(socket, argv[1]) : zmq_connect(socket, argv[1]), argv[1]);
-  printf("{\"topic\":\"listening\"}\n");
+  char endpoint[256];
+  size_t length = sizeof endpoint;
+  check(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &length), "endpoint");
+  printf("{\"topic\":\"listening\",\"endpoint\":\"%s\"}\n", endpoint);
   fflush(stdout);
   zmq_pollitem_t items[] = {{.socket = socket, .events = ZMQ_POLLIN}, {.fd = 0, .events = ZMQ_POLLIN}};
   for (;;) {

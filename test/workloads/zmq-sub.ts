@@ -11,7 +11,7 @@ const socket = new Subscriber();
 socket.subscribe(...topics);
 socket.connect(endpoint);
 process.stdin.resume().once('end', () => process.exit(0));
-console.log('{"topic":"listening"}');
+console.log(JSON.stringify({ topic: 'listening', endpoint }));
 
 for await (const [header, payload, ...more] of socket) {
   if (header?.length !== 24 || payload === undefined || more.length > 0) throw new Error('not a header and a payload');

@@ -1,5 +1,6 @@
 /** The bridge to ntopng: flows for every endpoint that was given. */
 import { createHash } from 'node:crypto';
+import { procOf } from '../../capture/proc.ts';
 import type { Options } from '../../cli/options.ts';
 import { StartError } from '../../errors.ts';
 import type { Ledger } from '../../ledger.ts';
@@ -15,6 +16,7 @@ import { createFlows, type Flows } from './flows.ts';
 import { createJsonEncoding } from './json.ts';
 import { createLegacyEncoding } from './legacy.ts';
 import { type Encoding, MOST_FLOWS, Packer, type Payload } from './message.ts';
+import { createPorts } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { createTlvEncoding } from './tlv.ts';
 import { loadZeroMq, openSocket } from './zeromq.ts';
@@ -34,6 +36,7 @@ const encodings = { tlv: createTlvEncoding, json: createJsonEncoding, legacy: cr
 /** Milliseconds: how long a flow waits for others, and how often ntopng hears of us. */
 const FLUSH_AFTER = 1_000;
 const EVENT_EVERY = 5_000;
+const PORTS_EVERY = 60_000;
 
 /** Throws StartError when an endpoint can't be had, or there is no ZeroMQ. */
 export async function createZmqExporter(context: ZmqContext): Promise<Exporter> {
@@ -54,7 +57,8 @@ class NtopngExporter implements Exporter {
   readonly #totals: Totals = { bytes: 0, packets: 0, flows: 0, dropped: 0, tooLarge: 0 };
   readonly #sourceId: number;
   readonly #createEvent: (totals: Readonly<Totals>, now: number) => Buffer;
-  #eventTimer: NodeJS.Timeout | undefined;
+  readonly #readPorts: () => Promise<Buffer | undefined>;
+  readonly #timers: NodeJS.Timeout[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
@@ -65,6 +69,7 @@ class NtopngExporter implements Exporter {
     this.#flows = createFlows({ most: maxConnections, bothEnds: zmqFormat === 'legacy' });
     this.#packer = new Packer(encoding);
     this.#sourceId = sourceIdOf(host);
+    this.#readPorts = createPorts({ proc: procOf(context.options.hostRoot) });
     this.#createEvent = createEvents({ host, sourceId: this.#sourceId, interval });
   }
 
@@ -79,7 +84,8 @@ class NtopngExporter implements Exporter {
       this.#sayFailures(socket, endpoint);
       this.#publishers.push({ name, publisher: this.#publish(name, socket, queueSize / endpoints.length) });
     }
-    this.#eventTimer = setInterval(() => this.#tellEvent(), EVENT_EVERY).unref();
+    this.#timers.push(setInterval(() => this.#tellEvent(), EVENT_EVERY).unref());
+    this.#timers.push(setInterval(() => this.#tellPorts(), PORTS_EVERY).unref());
   }
 
   async #refuse({ address, connects }: Endpoint, error: Error): Promise<never> {
@@ -115,6 +121,7 @@ class NtopngExporter implements Exporter {
       },
       onSubscriber: (topics) => {
         if (topics.includes('event')) publisher.tell('event', this.#event());
+        if (topics.includes('listening-ports')) this.#tellPorts();
       },
       last: { event: () => this.#event(), flow: Buffer.concat([head, tail]) },
       onError: (error) => log.limited('error', `zmq ${name}`, `${name}: ${error.message}`),
@@ -174,13 +181,24 @@ class NtopngExporter implements Exporter {
     for (const { publisher } of this.#publishers) publisher.tell('event', event);
   }
 
+  /** Only where somebody wants them: it takes a look at all processes. */
+  #tellPorts(): void {
+    const listening = this.#publishers.filter(({ publisher }) => publisher.isHeard('listening-ports'));
+    if (listening.length === 0) return;
+    this.#readPorts()
+      .then((ports) => {
+        if (ports) for (const { publisher } of listening) publisher.tell('listening-ports', ports);
+      })
+      .catch(() => this.#context.ledger.fault('export', 'ntopng_ports'));
+  }
+
   shutdown(deadline: number): Promise<void> {
     this.#closed ??= this.#close(deadline);
     return this.#closed;
   }
 
   async #close(deadline: number): Promise<void> {
-    clearInterval(this.#eventTimer);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#flush();
     await Promise.all(this.#publishers.map(({ publisher }) => publisher.close(deadline)));
   }

@@ -72,6 +72,10 @@ export class Publisher {
     this.#pump();
   }
 
+  isHeard(topic: Topic): boolean {
+    return this.#subscriptions.has(topic);
+  }
+
   /** Sends what waits, until `deadline` (as Date.now()) or until nobody listens; the rest is lost. Idempotent. */
   async close(deadline: number): Promise<void> {
     if (this.#isClosed) return;
