@@ -17,6 +17,10 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
   try {
     const command = parseCommandLine(tokens, env);
     if (command.action === 'run') return await runAgent(command, stderr);
+    if (command.action === 'print') {
+      await print(command.text);
+      return 0;
+    }
     if (command.action === 'check') return await runCheck(command, stderr);
     await print(command.action === 'help' ? await readHelp() : `sockflow ${readHost().agentVersion}\n`);
     return 0;

@@ -14,6 +14,9 @@ interface Line {
 const introduction = `Usage: sockflow [options]
        sockflow check [options]         what this host lets it see, and why not
        sockflow replay FILE [options]   what --record FILE has kept
+       sockflow config [options]        what is in force, and where it is from;
+                                        --schema: what a --config file may have
+       sockflow completion SHELL        a script for bash, zsh or fish
 
 Shows every TCP connection and UDP conversation of every process of this host:
 who began it, what it moved, how it ended. Needs root, or the capabilities

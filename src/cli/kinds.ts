@@ -12,6 +12,8 @@ export interface Kind<Value> {
   readonly type: 'flag' | 'value' | 'repeated';
   /** Shown in the help behind the name. */
   readonly placeholder: string;
+  /** All that it can be, or of `LIST` its parts; absent when that is not a few words. */
+  readonly words?: readonly string[];
   /** Completes the sentence "--name expects …". */
   readonly expects: string;
   /** What is wrong with a text that `parse` does not understand, where that can be said better. */
@@ -103,6 +105,7 @@ export function oneOf<const Word extends string>(...words: Word[]): Kind<Word> {
   return {
     type: 'value',
     placeholder: words.join('|'),
+    words,
     expects: `one of ${words.join(', ')}`,
     parse: (text) => words.find((word) => word === text),
   };
@@ -112,6 +115,7 @@ export function someOf<const Word extends string>(placeholder: string, ...words:
   return {
     type: 'value',
     placeholder,
+    words,
     expects: `some of ${words.join(',')}, with commas between`,
     parse: (text) => {
       const given = text.split(',').map((part) => part.trim());

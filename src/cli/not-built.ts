@@ -1,5 +1,5 @@
 /** Names that are kept for what isn't built yet: refused by name, so that nobody thinks that they work. */
 
-export const notBuiltOptions: readonly string[] = ['columns', 'config', 'command-args', 'user'];
+export const notBuiltOptions: readonly string[] = ['columns', 'command-args', 'user'];
 
-export const notBuiltCommands: readonly string[] = ['top', 'config', 'completion'];
+export const notBuiltCommands: readonly string[] = ['top'];

@@ -217,6 +217,11 @@ export const table = {
     'What ntopng shows for a container: its id, or the name of namespace, pod and container',
   ).default('id'),
 
+  config: define(
+    running,
+    file,
+    'Settings from this YAML file: names of options and their values; sockflow config shows what is in force',
+  ).optional,
   record: define(
     running,
     file,

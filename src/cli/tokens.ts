@@ -106,7 +106,8 @@ function refuseRest(token: string | undefined): 0 {
 
 function refusePositional(token: string): never {
   if (notBuiltCommands.includes(token)) throw notBuilt(token);
-  if (token === 'check') throw new UsageError('check comes first: sockflow check [options]');
+  if (token === 'check' || token === 'config')
+    throw new UsageError(`${token} comes first: sockflow ${token} [options]`);
   if (token === 'replay') throw new UsageError('replay comes first: sockflow replay FILE [options]');
   const near = nearest(token, longNames);
   const question = near ? `; did you mean --${near}?` : ': sockflow takes options only';
