@@ -145,7 +145,7 @@ test.serial('json and legacy: the same flows in the words of these', async (t) =
 });
 
 test.serial('-o and -i choose which flows; a refused connect is one, by its flags', async (t) => {
-  await withBridge(['-t', '-o', '-z', ENDPOINT], async ({ namespace, agent }) => {
+  await withBridge(['-toz', ENDPOINT], async ({ namespace, agent }) => {
     const subscriber = await Subscriber.start(namespace, ENDPOINT, 'flow');
     t.teardown(() => subscriber.kill());
     const { port, pid } = await runAttempts(namespace, 'refused', { count: 7 });
