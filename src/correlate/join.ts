@@ -8,6 +8,7 @@
 import { networkInterfaces } from 'node:os';
 import { LRUCache } from 'lru-cache';
 import type { ConnectionRecord, EventName, Process, Role } from '../model.ts';
+import { RecentMap } from '../recent.ts';
 
 export interface JoinOptions {
   /** Longest wait, milliseconds. */
@@ -50,8 +51,8 @@ interface Waiting {
 }
 
 export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptions): Join {
-  const connections = new LRUCache<string, End[]>({ max: LIMIT });
-  const recent = new LRUCache<string, End[]>({ max: RECENT });
+  const connections = new RecentMap<string, End[]>(LIMIT);
+  const recent = new RecentMap<string, End[]>(RECENT);
   const addresses = new Set(ownAddresses());
   /** Where one has waited in vain: nobody of this host is there. */
   const elsewhere = new LRUCache<string, true>({ max: MOST_ADDRESSES });

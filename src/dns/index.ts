@@ -1,8 +1,8 @@
 /** Names instead of addresses: from what was looked up, never by a look-up of our own. docs/names.md */
-import { LRUCache } from 'lru-cache';
 import type { DnsPacket } from '../capture/dns.ts';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, LookupRecord, Process } from '../model.ts';
+import { RecentMap } from '../recent.ts';
 import { createNameCache } from './cache.ts';
 import { createHosts } from './hosts.ts';
 import { createLookups } from './lookups.ts';
@@ -29,7 +29,7 @@ export interface Names {
 
 export function createNames({ ledger, proc, findProcess }: NamesOptions): Names {
   const cache = createNameCache();
-  const named = new LRUCache<bigint, string>({ max: LIVE });
+  const named = new RecentMap<bigint, string>(LIVE);
   const onUnused = (reason: string) => ledger.fault('correlate', reason);
   const hosts = proc === undefined ? () => undefined : createHosts({ proc, onUnused });
   const streams = createStreams(() => ledger.fault('correlate', 'dns_stream_hole'));
@@ -77,7 +77,7 @@ export function createNames({ ledger, proc, findProcess }: NamesOptions): Names 
     },
     name(record) {
       if (record.role !== 'client') return;
-      const name = (named.size > 0 ? named.get(record.cookie) : undefined) ?? find(record);
+      const name = named.get(record.cookie) ?? find(record);
       if (name === undefined) return;
       record.peerName = name;
       if (record.end) named.delete(record.cookie);

@@ -4,8 +4,8 @@
  * flow.
  */
 import type { ConnectionRecord } from '../../model.ts';
+import { RecentMap } from '../../recent.ts';
 import { type Flow, isClientEnd, type Party, toFlow } from './flow.ts';
-import { RecentMap } from './recent.ts';
 
 interface Known {
   /** Cookie of the end that speaks, and which it is. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { RecentMap } from '../../../../src/export/zmq/recent.ts';
+import { RecentMap } from '../../src/recent.ts';
 
 test('it has the latest, never more than it may', (t) => {
   const map = new RecentMap<number, number>(10);
