@@ -7,7 +7,7 @@ import { type Counters, difference, readCounters } from '../support/kernel-count
 import { allEnded, createLab, type Lab, outcome, payload, shell, watching, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { settled } from '../support/processes.ts';
-import { joinByRouter } from '../support/router.ts';
+import { joinByRouter, talkByRouter } from '../support/router.ts';
 import { connected, option, READABLE, type Sockets, WRITABLE } from '../support/sockets.ts';
 import { books } from '../support/summary.ts';
 
@@ -143,15 +143,7 @@ test.serial('through a router that translates both addresses', async (t) => {
         await joinByRouter(near, router, far);
         const connections = 20;
         await withAgent(['--format', 'json', ...ENDS], async (agent) => {
-          const listener = await far.server.listen('10.0.2.2', 128, 0, 8080);
-          for (let i = 0; i < connections; i++) {
-            const fd = await near.client.connect('10.9.9.9', 80);
-            const accepted = await far.server.do('accept', listener.fd);
-            await near.client.do('send', fd, 1 + i);
-            await near.client.do('close', fd);
-            await far.server.do('drain', accepted);
-            await far.server.do('close', accepted);
-          }
+          await talkByRouter(near, far, connections);
           await agent.waitForEnds(near.namespace, connections);
           await agent.waitForEnds(far.namespace, connections);
           const { records } = await agent.stop();

@@ -6,7 +6,7 @@ import { type Lab, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { type DecodedSpan, decodeSpans } from '../support/otlp-decode.ts';
 import { type OtlpServer, startOtlpServer } from '../support/otlp-server.ts';
-import { joinByRouter } from '../support/router.ts';
+import { joinByRouter, talkByRouter } from '../support/router.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const CONNECTIONS = 20;
@@ -33,28 +33,15 @@ async function hostOf(t: ExecutionContext, { namespace }: Lab): Promise<Host> {
   return { agent, server, spans };
 }
 
-/** The last one is refused. */
-async function talk(near: Lab, far: Lab): Promise<void> {
-  const listener = await far.server.listen('10.0.2.2', 128, 0, 8080);
-  for (let i = 0; i < CONNECTIONS; i++) {
-    const fd = await near.client.connect('10.9.9.9', 80);
-    const accepted = await far.server.do('accept', listener.fd);
-    await near.client.do('send', fd, 1 + i);
-    await near.client.do('close', fd);
-    await far.server.do('drain', accepted);
-    await far.server.do('close', accepted);
-  }
-  await far.server.do('close', listener.fd);
-  await near.client.errno('connect', await near.client.socket('10.9.9.9'), '10.9.9.9', 80);
-}
-
 test.serial('through a router that translates both addresses: server spans are children of client spans', async (t) => {
   await withLab(t, (near) =>
     withLab(t, (far) =>
       withNamespace(async (router) => {
         await joinByRouter(near, router, far);
         const [nearHost, farHost] = [await hostOf(t, near), await hostOf(t, far)];
-        await talk(near, far);
+        await talkByRouter(near, far, CONNECTIONS);
+        const last = await near.client.socket('10.9.9.9');
+        await near.client.errno('connect', last, '10.9.9.9', 80);
         for (const { agent } of [nearHost, farHost]) t.is((await agent.stop()).code, 0);
 
         const clients = nearHost.spans();

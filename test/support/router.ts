@@ -40,3 +40,17 @@ nft add rule ip nat post oifname far masquerade fully-random`,
   await near.sh('ip address add 10.0.1.2/24 dev out; ip link set out up; ip route add default via 10.0.1.1');
   await far.sh('ip address add 10.0.2.2/24 dev out; ip link set out up');
 }
+
+/** Connections of `near` to `far`, one after the other; the first sends a byte, each further one a byte more. */
+export async function talkByRouter(near: Lab, far: Lab, connections: number): Promise<void> {
+  const listener = await far.server.listen('10.0.2.2', 128, 0, 8080);
+  for (let i = 0; i < connections; i++) {
+    const fd = await near.client.connect('10.9.9.9', 80);
+    const accepted = await far.server.do('accept', listener.fd);
+    await near.client.do('send', fd, 1 + i);
+    await near.client.do('close', fd);
+    await far.server.do('drain', accepted);
+    await far.server.do('close', accepted);
+  }
+  await far.server.do('close', listener.fd);
+}
