@@ -1,34 +1,8 @@
-import test, { type ExecutionContext } from 'ava';
-import { type Agent, attribute, type JsonRecord, withAgent } from '../support/agent.ts';
-import { boundDatagramSocket, datagramSocket, described, flows, moved, totals } from '../support/flows.ts';
+import test from 'ava';
+import { attribute, type JsonRecord } from '../support/agent.ts';
+import { boundDatagramSocket, CLOSED, datagramSocket, described, moved, seen, totals } from '../support/flows.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
-import { type Lab, watching, withLab } from '../support/lab.ts';
-import { Sockets } from '../support/sockets.ts';
 import { books } from '../support/summary.ts';
-
-const CLOSED = ['--events', 'close'];
-
-/** Runs `body` under an agent; the ends of conversations after both processes and the agent have ended. */
-async function seen(
-  t: ExecutionContext,
-  args: readonly string[],
-  body: (lab: Lab, agent: Agent) => Promise<void>,
-  before: (lab: Lab) => Promise<void> = async () => {},
-): Promise<{ records: JsonRecord[]; all: readonly JsonRecord[]; summary: string; lab: Lab }> {
-  let result: Awaited<ReturnType<typeof seen>> | undefined;
-  await withLab(t, async (lab) => {
-    await before(lab);
-    await withAgent(watching(lab.namespace, ...args), async (agent) => {
-      await body(lab, agent);
-      await lab.client.exit();
-      await lab.server.exit();
-      const { records, summary } = await agent.stop();
-      result = { records: flows(lab.namespace, records), all: records, summary, lab };
-    });
-  });
-  if (!result) throw new Error('no result');
-  return result;
-}
 
 test.serial('datagrams and bytes are those that the kernel counted, whatever the kind of socket', async (t) => {
   let counted: Awaited<ReturnType<typeof readCounters>> = {};
@@ -214,72 +188,6 @@ test.serial('the owner is who uses the socket: inherited, passed on, and older t
   t.is(attribute(of('1/3 1/4'), 'sockflow.connection.role'), 'client');
 });
 
-test.serial(
-  'more peers than the table has room for: one conversation of all others, and not a byte is missing',
-  async (t) => {
-    const { records, summary } = await seen(t, [...CLOSED, '--max-flows', '1024'], async ({ client }) => {
-      const fd = await datagramSocket(client);
-      await client.do('send-datagrams', fd, 2000, 10, 1, '127.0.0.1', 20_000);
-    });
-    t.deepEqual(totals(records), { sentPackets: 2000, sentBytes: 20_000, receivedPackets: 0, receivedBytes: 0 });
-    t.is(records.length, 513);
-    const others = records.filter((record) => attribute(record, 'network.peer.address') === undefined);
-    t.deepEqual(others.map(moved), ['1488/14880 0/0']);
-    t.regex(summary, /, folded 1488 datagrams$/);
-    const { opened, closed, live } = books(summary);
-    t.deepEqual({ opened, closed, live }, { opened: 513, closed: 513, live: 0 });
-  },
-);
-
-test.serial('idle: it has ended, and what comes later is a new one', async (t) => {
-  const { records } = await seen(t, [...CLOSED, '--flow-idle', '1s'], async ({ client, namespace }, agent) => {
-    const fd = await datagramSocket(client);
-    for (let time = 1; time <= 2; time++) {
-      await client.do('send-datagram', fd, time, '239.1.1.1', 9).catch(() => {});
-      await client.do('send-datagram', fd, time, '127.0.0.1', 9);
-      await agent.waitFor('an end', () => flows(namespace, agent.records()).length === time);
-    }
-  });
-  t.deepEqual(records.map(described), ['client idle - 1/1 0/0 127.0.0.1:9', 'client idle - 1/2 0/0 127.0.0.1:9']);
-});
-
-test.serial('updates have totals and what moved since; what lives at the end is told', async (t) => {
-  const events = ['--events', 'update,close', '--interval', '1s'];
-  const { records, all, lab } = await seen(t, events, async ({ client }, agent) => {
-    const updates = () => agent.records().filter((record) => record.event_name === 'sockflow.flow.update');
-    const fd = await datagramSocket(client);
-    for (let time = 1; time <= 2; time++) {
-      await client.do('send-datagrams', fd, 3, 10, 0, '127.0.0.1', 9);
-      await agent.waitFor('an update', () => updates().length === time);
-    }
-    await client.do('send-datagrams', fd, 1, 10, 0, '127.0.0.1', 9);
-    await agent.stop();
-  });
-  const number = (record: JsonRecord, name: string) => attribute(record, `sockflow.connection.${name}`);
-  const updates = all.filter((record) => record.event_name === 'sockflow.flow.update');
-  t.deepEqual(
-    [...updates, ...records].map((record) => [number(record, 'sent.packets'), number(record, 'sent.packets.delta')]),
-    [
-      [3, 3],
-      [6, 3],
-      [7, 1],
-    ],
-  );
-  t.is(attribute(records[0] as JsonRecord, 'sockflow.connection.close.reason'), 'agent_stop');
-  t.is(attribute(records[0] as JsonRecord, 'process.pid'), lab.client.pid);
-});
-
-test.serial('a ring that is too small delays ends, and loses none', async (t) => {
-  const args = [...CLOSED, '--ring-size', '64KiB'];
-  const { records, summary } = await seen(t, args, async ({ client }) => {
-    const fd = await datagramSocket(client);
-    await client.do('send-datagrams', fd, 5000, 1, 1, '127.0.0.1', 20_000);
-  });
-  t.is(records.length, 5000);
-  const { opened, closed, lost } = books(summary);
-  t.deepEqual({ opened, closed, lost }, { opened: 5000, closed: 5000, lost: {} });
-});
-
 test.serial('-t sees no datagram, -u no connection', async (t) => {
   for (const [flag, wanted] of [
     ['-t', ['tcp', 'tcp']],
@@ -318,18 +226,4 @@ test.serial('-i: conversations that the peer began; -o: those begun here', async
       [role],
     );
   }
-});
-
-test.serial('many short-lived sockets in a forked process: none is missed', async (t) => {
-  const { records } = await seen(t, CLOSED, async ({ namespace, serverFile }) => {
-    const burst = Sockets.start(namespace, serverFile);
-    for (let i = 0; i < 300; i++) {
-      const fd = await datagramSocket(burst);
-      await burst.do('send-datagram', fd, i, '127.0.0.1', 9);
-      await burst.do('close', fd);
-    }
-    await burst.exit();
-  });
-  t.is(records.length, 300);
-  t.is(totals(records).sentBytes, (299 * 300) / 2);
 });

@@ -1,5 +1,7 @@
 /** UDP conversations in the tests' words. */
-import { attribute, type JsonRecord, within } from './agent.ts';
+import type { ExecutionContext } from 'ava';
+import { type Agent, attribute, type JsonRecord, withAgent, within } from './agent.ts';
+import { type Lab, watching, withLab } from './lab.ts';
 import type { Namespace } from './netns.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -48,4 +50,28 @@ export async function boundDatagramSocket(process: Sockets, address = '127.0.0.1
 
 export function datagramSocket(process: Sockets, address = '127.0.0.1'): Promise<number> {
   return process.do('datagram-socket', address.includes(':') ? 6 : 4);
+}
+
+export const CLOSED = ['--events', 'close'];
+
+/** Runs `body` under an agent; the ends of conversations after both processes and the agent have ended. */
+export async function seen(
+  t: ExecutionContext,
+  args: readonly string[],
+  body: (lab: Lab, agent: Agent) => Promise<void>,
+  before: (lab: Lab) => Promise<void> = async () => {},
+): Promise<{ records: JsonRecord[]; all: readonly JsonRecord[]; summary: string; lab: Lab }> {
+  let result: Awaited<ReturnType<typeof seen>> | undefined;
+  await withLab(t, async (lab) => {
+    await before(lab);
+    await withAgent(watching(lab.namespace, ...args), async (agent) => {
+      await body(lab, agent);
+      await lab.client.exit();
+      await lab.server.exit();
+      const { records, summary } = await agent.stop();
+      result = { records: flows(lab.namespace, records), all: records, summary, lab };
+    });
+  });
+  if (!result) throw new Error('no result');
+  return result;
 }
