@@ -18,7 +18,7 @@ export interface AgentBooks {
   readonly kernelCounts?: (() => KernelCounts | undefined) | undefined;
   /** What can be seen here, and what can't. */
   readonly capabilities?: (() => Readonly<Record<string, boolean>>) | undefined;
-  /** Bytes that wait for each exporter, by its name. */
+  /** Bytes that wait for an exporter, where that is more than its delivery has. */
   readonly queues?: (() => ReadonlyMap<string, number>) | undefined;
   /** What goes out through queues of ours, by exporter. */
   readonly deliveries?: ReadonlyMap<string, Delivery> | undefined;
@@ -82,9 +82,11 @@ function noteKernel(counts: KernelCounts, note: Note): void {
 }
 
 function noteDeliveries({ queues, deliveries = new Map() }: AgentBooks, note: Note): void {
-  for (const [exporter, bytes] of queues?.() ?? []) note('queue', bytes, { [keys.exporter]: exporter });
-  for (const [exporter, { spoolBytes, counts }] of deliveries as ReadonlyMap<string, Delivery>) {
+  const queued = queues?.() ?? new Map<string, number>();
+  for (const [exporter, bytes] of queued) note('queue', bytes, { [keys.exporter]: exporter });
+  for (const [exporter, { queuedBytes, spoolBytes, counts }] of deliveries as ReadonlyMap<string, Delivery>) {
     const of = { [keys.exporter]: exporter };
+    if (!queued.has(exporter)) note('queue', queuedBytes, of);
     if (spoolBytes !== undefined) note('spool', spoolBytes, of);
     note('exportRetries', counts.retries, of);
     note('exportRenewals', counts.renewals, of);

@@ -1,6 +1,7 @@
 import { emptyResource } from '@opentelemetry/resources';
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics';
 import test from 'ava';
+import { toJson } from '../../../../src/export/otlp/json-body.ts';
 import { ConnectionMetrics } from '../../../../src/export/otlp/metrics/connections.ts';
 import { readExemplarFilter } from '../../../../src/export/otlp/metrics/exemplars.ts';
 import { createMetricProducer } from '../../../../src/export/otlp/metrics/producer.ts';
@@ -11,14 +12,18 @@ import { decodeMetrics } from '../../../support/otlp-decode.ts';
 
 type Options = ConstructorParameters<typeof ConnectionMetrics>[0];
 
-/** Collects as often as it is called; the points of an instrument as they are on the wire. */
-function collector(metrics: ConnectionMetrics) {
-  const producer = createMetricProducer({
+function producerOf(metrics: ConnectionMetrics) {
+  return createMetricProducer({
     instruments: Object.values(metrics.instruments),
     resource: emptyResource(),
     scope: { name: 'test' },
     selectTemporality: () => AggregationTemporality.CUMULATIVE,
   });
+}
+
+/** Collects as often as it is called; the points of an instrument as they are on the wire. */
+function collector(metrics: ConnectionMetrics) {
+  const producer = producerOf(metrics);
   return async (name: string) => {
     const { resourceMetrics } = await producer.collect();
     const [resource] = decodeMetrics(encodeRequest(resourceMetrics));
@@ -122,4 +127,23 @@ test('which connections are shown is what the variable and the sampler of traces
   t.throws(() => readExemplarFilter(true, { OTEL_METRICS_EXEMPLAR_FILTER: 'some' }), {
     message: 'OTEL_METRICS_EXEMPLAR_FILTER expects trace_based, always_on or always_off, not "some"',
   });
+});
+
+test('in JSON they are as OTLP has them there', async (t) => {
+  const metrics = new ConnectionMetrics({ exemplars: readExemplarFilter(true, {}) });
+  const record = lasting(1, 0.5);
+  metrics.add(record);
+  const { resourceMetrics } = await producerOf(metrics).collect();
+  const { resourceMetrics: resources } = JSON.parse(toJson('METRICS', encodeRequest(resourceMetrics)));
+  const duration = resources[0].scopeMetrics[0].metrics.find(({ name }: { name: string }) => name === DURATION);
+  const { trace, client } = traceIds(record.id);
+  t.deepEqual(duration.histogram.dataPoints[0].exemplars, [
+    {
+      timeUnixNano: String(record.time),
+      asDouble: 0.5,
+      spanId: Buffer.from(client).toString('hex'),
+      traceId: Buffer.from(trace).toString('hex'),
+      filteredAttributes: [{ key: 'sockflow.connection.id', value: { stringValue: record.id } }],
+    },
+  ]);
 });

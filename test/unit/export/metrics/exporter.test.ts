@@ -76,7 +76,16 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
     attributes: { 'sockflow.agent.stage': { value: 'enrich' }, 'sockflow.agent.what': { value: 'geoip' } },
   });
   t.is(find(agentMetrics.sent.name).points[0]?.value, 1002);
-  t.is(find(agentMetrics.queue.name).points[0]?.value, 17);
+  t.deepEqual(
+    find(agentMetrics.queue.name).points.map(({ attributes, value }) => [
+      attributes['sockflow.agent.exporter']?.value,
+      value,
+    ]),
+    [
+      ['otlp-logs', 17],
+      ['otlp-metrics', 0],
+    ],
+  );
   const requests = find(agentMetrics.exportDuration.name).points;
   t.deepEqual(requests.map(({ count, attributes }) => [count, attributes['error.type']?.value]).sort(), [
     [1, undefined],

@@ -173,6 +173,19 @@ test('a connection whose owner is learnt late ends where it began, though that h
   for (const time of [5000, 6000, 7000]) sweep(time);
   at(8000, of(1, { event: 'close' }));
   t.deepEqual(counts(metrics), { opened: 1, closed: 1, failed: 0, live: 0 });
+  sweep(8000);
+  t.deepEqual(counts(metrics), { opened: 1, closed: 1, failed: 0, live: 0 }, 'its end was to be collected first');
+});
+
+test('whatever is added to a series keeps it', (t) => {
+  const { at, sweep, ports } = timed();
+  at(0, of(1));
+  sweep(0);
+  for (let time = 900; time < 5000; time += 900) {
+    at(time, of(2, { event: 'reset', reset: { direction: 'receive', reason: undefined } }));
+    sweep(time);
+  }
+  t.deepEqual(ports(), [5432]);
 });
 
 test('what ended makes room: new series have places of their own again, and the overflow stays', (t) => {
@@ -182,6 +195,9 @@ test('what ended makes room: new series have places of their own again, and the 
   sweep(0);
   sweep(1000);
   t.deepEqual(ports(), [undefined], 'what overflowed');
+  // Each direction is a series, so here it came sooner.
+  t.is(metrics.instruments.io.series.length, 1);
+  t.true(total(metrics, 'io') > 0);
   at(1001, of(60, { peerPort: 60 }), of(61, { peerPort: 61 }));
   t.deepEqual(ports(), [undefined, 60, 61]);
   t.deepEqual(counts(metrics), { opened: 43, closed: 43, failed: 0, live: 0 });
