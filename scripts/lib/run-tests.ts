@@ -31,8 +31,14 @@ interface Stage {
 
 const root = join(import.meta.dirname, '../..');
 const integrationTests = 'test/integration/**/*.test.ts';
-/** End-to-end tests share one kernel and measure it: one at a time. */
+/** Those that fill the machine, or look at all of it: one at a time. */
 const oneByOne = ['--serial', '--concurrency=1'];
+const alone = [
+  ...['check', 'clean-exit', 'delivery', 'ntopng-delivery', 'readme', 'same-pid', 'setup', 'short-lived'],
+  ...['tcp-conservation', 'tcp-kernel-counters', 'tcp-many', 'tcp-start', 'tcp-sums'],
+].map((name) => `test/e2e/${name}.test.ts`);
+/** The others live in network namespaces of their own and mostly wait: two files at a time. */
+const sideBySide = ['--concurrency=2'];
 
 const { values: options, positionals: files } = parseArgs({
   options: { only: { type: 'string' }, verbose: { type: 'boolean', default: false } },
@@ -55,11 +61,13 @@ function chooseStages(): Stage[] {
   const stages = {
     lint: { title: 'lint', run: lint },
     unit: tests('unit tests', ['test/unit/**/*.test.ts']),
-    e2e: tests('end-to-end tests', [...oneByOne, 'test/e2e/**/*.test.ts']),
+    e2e: tests('end-to-end tests', [...sideBySide, 'test/e2e/**/*.test.ts', ...alone.map((file) => `!${file}`)]),
+    alone: tests('end-to-end tests that need the machine for themselves', [...oneByOne, ...alone]),
     integration: tests('integration tests', [...oneByOne, integrationTests]),
   };
-  if (options.only === undefined) return [stages.lint, stages.unit, stages.e2e];
+  if (options.only === undefined) return [stages.lint, stages.unit, stages.e2e, stages.alone];
   if (options.only === 'integration' && globSync(integrationTests, { cwd: root }).length === 0) return [];
+  if (options.only === 'e2e') return [stages.e2e, stages.alone];
   if (Object.hasOwn(stages, options.only)) return [stages[options.only as keyof typeof stages]];
   throw new Error(`--only ${options.only}: expected one of ${Object.keys(stages).join(', ')}`);
 }
