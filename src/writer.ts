@@ -11,6 +11,9 @@ export interface WriterCallbacks {
   readonly onError?: (error: NodeJS.ErrnoException) => void;
 }
 
+/** What is written as a whole or not at all: a text, or bytes that are none. */
+export type Text = string | Uint8Array;
+
 /** Texts as bytes: strings that were put together from parts take several times as much memory. */
 interface Chunk {
   readonly bytes: Buffer;
@@ -59,7 +62,7 @@ export class Writer {
   }
 
   /** Takes the texts that there is room for. What waits longest stays: the reader gets whole stretches, in order. */
-  push(texts: readonly string[]): void {
+  push(texts: readonly Text[]): void {
     if (this.#isClosed) return void this.#drop(texts.length, 'closed');
     const kept = this.#fitting(texts);
     if (kept.length > 0) this.#enqueue(kept);
@@ -68,7 +71,7 @@ export class Writer {
   }
 
   /** By their characters: bytes are more only for exotic names. */
-  #fitting(texts: readonly string[]): readonly string[] {
+  #fitting(texts: readonly Text[]): readonly Text[] {
     let room = this.#limit - this.#waiting;
     const end = texts.findIndex((text) => {
       room -= text.length;
@@ -77,12 +80,16 @@ export class Writer {
     return end < 0 ? texts : texts.slice(0, end);
   }
 
-  #enqueue(texts: readonly string[]): void {
-    const text = texts.join('');
-    const bytes = Buffer.from(text);
-    const isAscii = bytes.length === text.length;
-    this.#chunks.push({ bytes, sizes: texts.map((each) => (isAscii ? each.length : Buffer.byteLength(each))) });
-    this.#waiting += bytes.length;
+  #enqueue(texts: readonly Text[]): void {
+    const chunk = isAllStrings(texts) ? chunkOfStrings(texts) : chunkOfBytes(texts);
+    this.#chunks.push(chunk);
+    this.#waiting += chunk.bytes.length;
+  }
+
+  /** Written before all else, and no text that is counted. */
+  begin(head: Uint8Array): void {
+    this.#chunks.unshift({ bytes: Buffer.from(head), sizes: [] });
+    this.#waiting += head.length;
   }
 
   /** Writes until nothing waits; the first attempt is made before this returns. */
@@ -165,6 +172,7 @@ export class Writer {
     this.#chunks.shift();
     this.#offset = 0;
     this.#done = 0;
+    this.#excess = 0;
   }
 
   #abandon(): void {
@@ -178,4 +186,20 @@ export class Writer {
   #drop(count: number, reason: 'full' | 'closed'): void {
     if (count > 0) this.#callbacks.onDropped?.(count, reason);
   }
+}
+
+function isAllStrings(texts: readonly Text[]): texts is readonly string[] {
+  return texts.every((text) => typeof text === 'string');
+}
+
+function chunkOfStrings(texts: readonly string[]): Chunk {
+  const text = texts.join('');
+  const bytes = Buffer.from(text);
+  const isAscii = bytes.length === text.length;
+  return { bytes, sizes: texts.map((each) => (isAscii ? each.length : Buffer.byteLength(each))) };
+}
+
+function chunkOfBytes(texts: readonly Text[]): Chunk {
+  const parts = texts.map((text) => (typeof text === 'string' ? Buffer.from(text) : text));
+  return { bytes: Buffer.concat(parts), sizes: parts.map(({ length }) => length) };
 }

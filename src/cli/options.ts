@@ -154,8 +154,11 @@ export const table = {
   ).default('false'),
   hostRoot: define(names, root, "Where the host's files are, when the agent is in a container itself").default('/'),
 
-  format: define(output, oneOf('text', 'json', 'none'), 'What stdout shows: text, or none when an endpoint is given')
-    .optional,
+  format: define(
+    output,
+    oneOf('text', 'json', 'pcapng', 'none'),
+    'What stdout shows: text, or none when an endpoint is given; pcapng is for Wireshark: docs/wireshark.md',
+  ).optional,
   verbose: define(output, flag, 'Every field of a record, in a block below its line', { aliases: ['v'] }).default(
     'false',
   ),
@@ -275,7 +278,7 @@ export const table = {
 
 export type Key = keyof typeof table;
 type Given = { readonly [K in Key]: (typeof table)[K] extends Option<infer Value> ? Value : never };
-export type Format = 'text' | 'json' | 'none';
+export type Format = 'text' | 'json' | 'pcapng' | 'none';
 
 /** What the agent was asked to do. Times are milliseconds, sizes bytes. */
 export interface Options extends Omit<Given, 'format' | 'logs' | 'metrics' | 'traces'> {

@@ -1,11 +1,13 @@
 /** Records to stdout: batched, bounded, and never waiting for the reader. */
 import { openDescriptor } from '../descriptor.ts';
 import type { Ledger } from '../ledger.ts';
-import { Writer } from '../writer.ts';
+import { type Text, Writer } from '../writer.ts';
 
 export interface Stdout {
   /** Takes over a text for each record, line feeds included. What doesn't fit is counted as lost. */
-  write(texts: readonly string[]): void;
+  write(texts: readonly Text[]): void;
+  /** What stands before all records, and is none. Before the first `write`. */
+  begin(head: Uint8Array): void;
   /** More waits than a reader that is at work leaves. */
   isBusy(): boolean;
   /** Writes what waits until `deadline` (as Date.now()) and counts the rest. */
@@ -40,17 +42,24 @@ export function createStdout({ ledger, onLost, fd = 1, limit = LIMIT }: StdoutOp
       onLost(lostAs === 'stdout_closed' ? lostAs : `${lostAs}: ${error.message}`);
     },
   });
+  // One system call for all that one turn of the event loop brings.
+  const schedule = (): void => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      writer.start();
+    });
+  };
   return {
     write(texts) {
       if (texts.length === 0) return;
       writer.push(texts);
-      // One system call for all that one turn of the event loop brings.
-      if (isScheduled) return;
-      isScheduled = true;
-      setImmediate(() => {
-        isScheduled = false;
-        writer.start();
-      });
+      schedule();
+    },
+    begin(head) {
+      writer.begin(head);
+      schedule();
     },
     isBusy: () => writer.waiting > limit / 8,
     shutdown(deadline) {

@@ -195,7 +195,7 @@ test(refuses, '--duration --tcp', /^--duration expects a time .*; none came$/);
 test(refuses, '--duration -5s', /^--duration expects a time .*, not "-5s"$/);
 test(refuses, '--duration=', /^--duration expects a time .*, not ""$/);
 test(refuses, '--duration soon', '--duration expects a time such as 500ms, 10s, 5m or 1h, not "soon"');
-test(refuses, '--format yaml', '--format expects one of text, json, none, not "yaml"');
+test(refuses, '--format yaml', '--format expects one of text, json, pcapng, none, not "yaml"');
 test(refuses, '--events open,shut', /^--events expects some of open,update,.*, not "open,shut"$/);
 test(refuses, '--queue-size 1', /^--queue-size expects a size/);
 test(refuses, '--ring-size 3MiB', /^--ring-size expects a power of two/);

@@ -55,6 +55,18 @@ test('what is written arrives, in order, and is counted', async (t) => {
   t.deepEqual(ledger.lost, []);
 });
 
+test('bytes are written as they are, and what stands before all records is none of them', async (t) => {
+  const { reader, writer } = openPipe(t);
+  const { stdout, ledger } = start(writer);
+  stdout.begin(Uint8Array.of(255, 0, 128));
+  stdout.write([Uint8Array.of(1, 254), Uint8Array.of(3)]);
+  stdout.write(['ü\n', Uint8Array.of(0)]);
+  await stdout.shutdown(Date.now() + 1000);
+  t.is(Buffer.from(readAvailable(reader), 'latin1').toString('hex'), 'ff0080' + '01fe' + '03' + 'c3bc0a' + '00');
+  t.is(ledger.sent.get('stdout'), 4);
+  t.deepEqual(ledger.lost, []);
+});
+
 test('all that one turn brings is one write', async (t) => {
   const { reader, writer } = openPipe(t);
   const { stdout } = start(writer);
