@@ -39,8 +39,8 @@ static void print_event(void *context, const struct sockflow_event *e) {
   if (e->container_id) printf("[container: %.12s]", e->container_id);
   if (e->latency_us) printf("[latency: %.3f ms]", e->latency_us / 1000.0);
   if (e->retransmissions) printf("[retransmissions: %u]", e->retransmissions);
-  if (e->close_reason) printf("[%s]", e->close_reason);
-  if (e->error_type) printf("[%s]", e->error_type);
+  if (e->close_reason) printf("[close: %s]", e->close_reason);
+  if (e->error_type) printf("[error: %s]", e->error_type);
   printf("\n");
   fflush(stdout);
 }

@@ -21,6 +21,8 @@ export interface ReplayOptions {
   readonly transports?: readonly Transport[];
   /** Only connections of this network namespace: its inode number, or `self`. Default: all of the host. */
   readonly networkNamespace?: number | 'self';
+  /** Only what all of these words say, such as `proc=nginx !port=22 rtt>50ms`: docs/filter.md. */
+  readonly filter?: string;
   /** What networks are called, by their CIDR: `{ '10.0.0.0/8': 'corp' }`. */
   readonly cidrName?: Readonly<Record<string, string>>;
   /** MaxMind files (.mmdb) that tell where public addresses are. */
@@ -87,7 +89,7 @@ type Own = 'transports' | 'queueLimit' | 'signal' | 'onWarning';
 /** By their names on the command line. */
 type Shared = Exclude<keyof WatchOptions, Own> & Key;
 
-const ofReplay = ['events', 'networkNamespace', 'cidrName', 'geoip'] as const satisfies Shared[];
+const ofReplay = ['events', 'networkNamespace', 'filter', 'cidrName', 'geoip'] as const satisfies Shared[];
 const ofWatch = [
   ...ofReplay,
   'interval',

@@ -41,8 +41,16 @@ test.serial('every example is listed and tested', (t) => {
     ([, file]) => file,
   );
   t.deepEqual(listed.sort(), files.sort());
-  // 04 to 06: library.test.ts, library-c.test.ts.
-  t.deepEqual(files, ['01-terminal.sh', '02-failures.sh', '03-collector.sh', '04-library.ts', '07-ntopng.sh']);
+  // 04: library.test.ts; 05 and 06: library-c.test.ts.
+  t.deepEqual(files, [
+    '01-terminal.sh',
+    '02-failures.sh',
+    '03-collector.sh',
+    '04-library.ts',
+    '05-library.c',
+    '06-go',
+    '07-ntopng.sh',
+  ]);
 });
 
 test.serial('01-terminal shows lines', async (t) => {

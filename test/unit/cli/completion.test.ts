@@ -23,7 +23,7 @@ test('bash: commands, options, their words, files', (t) => {
   t.deepEqual(offered('che'), ['check']);
   t.deepEqual(offered('--otlp-e'), ['--otlp-endpoint']);
   t.deepEqual(offered('check', '--form'), ['--format']);
-  t.deepEqual(offered('--format', ''), ['text', 'json', 'none']);
+  t.deepEqual(offered('--format', ''), ['text', 'json', 'pcapng', 'none']);
   t.deepEqual(offered('--format', 'j'), ['json']);
   t.deepEqual(offered('completion', ''), [...shells]);
   t.deepEqual(offered('--interval', ''), []);
@@ -56,7 +56,7 @@ test('fish: options, their words', (t) => {
       .filter(Boolean)
       .toSorted();
   t.deepEqual(offers('sockflow --otlp-comp'), ['--otlp-compression']);
-  t.deepEqual(offers('sockflow --format '), ['json', 'none', 'text']);
+  t.deepEqual(offers('sockflow --format '), ['json', 'none', 'pcapng', 'text']);
   t.deepEqual(offers('sockflow completion '), [...shells].toSorted());
 });
 

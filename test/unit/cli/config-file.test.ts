@@ -146,7 +146,7 @@ test('the schema knows every option that a file may have, and nothing else', (t)
   const names = entries.map(([key]) => optionName(key)).filter((name) => name !== 'config');
   t.deepEqual(Object.keys(schema.properties).toSorted(), names.toSorted());
   t.is(schema.additionalProperties, false);
-  t.deepEqual(schema.properties.format.enum, ['text', 'json', 'none']);
+  t.deepEqual(schema.properties.format.enum, ['text', 'json', 'pcapng', 'none']);
   t.is(schema.properties.tcp.type, 'boolean');
   for (const name of Object.keys(parseYaml(whole))) t.true(name in schema.properties, name);
 });

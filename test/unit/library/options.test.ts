@@ -65,6 +65,7 @@ for (const [title, given, message] of [
   ['a wrong type', { interval: {} }, 'interval expects a time such as 500ms'],
   ['a list that is empty', { transports: [] }, 'transports expects some of tcp,udp'],
   ['a limit of nothing', { queueLimit: 0 }, 'queueLimit expects a whole number from 1 to 16777216, not "0"'],
+  ['a filter that says nothing', { filter: 'prok=nginx' }, 'filter: prok= is none of its words'],
   ['a typing mistake', { intervall: 5 }, 'there is no option "intervall"; did you mean interval?'],
   ['an output of the command line', { otlpEndpoint: 'http://x' }, 'there is no option "otlpEndpoint"'],
 ] as const)

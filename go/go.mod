@@ -1,0 +1,3 @@
+module sockflow
+
+go 1.21

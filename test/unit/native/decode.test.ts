@@ -1,0 +1,308 @@
+/** The C library makes of the kernel side's records what the agent makes of them. */
+import { spawnSync } from 'node:child_process';
+import test, { type ExecutionContext } from 'ava';
+import { createDecoder } from '../../../src/capture/decode.ts';
+import { sfEvent, sfFlag, sfFlow, sfFlowFlag, sfKind, sfRole, sfTranslation } from '../../../src/capture/wire.gen.ts';
+import { correlateOutcome } from '../../../src/correlate/outcome.ts';
+import { parseCgroups } from '../../../src/enrich/cgroup.ts';
+import { Ledger } from '../../../src/ledger.ts';
+import type { ConnectionRecord, Process } from '../../../src/model.ts';
+import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
+import { buildDecoder } from '../../support/c-library.ts';
+import { cgroupRows } from '../../support/cgroup-paths.ts';
+import { random } from '../../support/random.ts';
+import { removeDirectory, sharedDirectory } from '../../support/temporary.ts';
+
+const ALL = 0x1ff;
+
+function belowOf(seed: number): (limit: number) => number {
+  const next = random(seed);
+  return (limit) => Math.floor(next() * limit);
+}
+
+let directory = '';
+let program = '';
+test.before(() => {
+  directory = sharedDirectory();
+  program = buildDecoder(directory);
+});
+test.after.always(() => removeDirectory(directory));
+
+function byLibrary(bytes: ArrayBuffer, watch = ALL) {
+  const { stdout, stderr, status } = spawnSync(program, [`${watch}`], {
+    input: Buffer.from(bytes),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  if (status !== 0) throw new Error(`decode ended with ${status}`);
+  const events = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  return { events, malformed: Number(stderr) };
+}
+
+function byAgent(bytes: ArrayBuffer) {
+  const ledger = new Ledger();
+  const decoder = createDecoder({ ledger, onProcess: () => {}, describe: () => undefined });
+  const records = decoder.decode(bytes);
+  for (const record of records) correlateOutcome(record);
+  return { events: records.map(describe), malformed: ledger.lost.length };
+}
+
+const types: Readonly<Record<string, number>> = {
+  'tcp update': 201,
+  'tcp retransmit': 200,
+  'tcp close': 300,
+  'tcp failed': 500,
+  'udp update': 212,
+  'udp close': 310,
+};
+
+function typeOf({ transport, event, role, reset, drop }: ConnectionRecord): number | undefined {
+  if (event === 'open') return role === 'server' ? 100 : 101;
+  if (reset) return reset.direction === 'transmit' ? 202 : 203;
+  if (drop) return drop.direction === 'transmit' ? 204 : 205;
+  return types[`${transport} ${event}`];
+}
+
+const us = (seconds: number | undefined) => Math.round((seconds ?? 0) * 1e6);
+const zero = (version: number) => (version === 4 ? '0.0.0.0' : '::');
+
+/** As test/library/decode.cc prints it. */
+function describe(record: ConnectionRecord) {
+  const version = record.networkType === 'ipv4' ? 4 : 6;
+  const { natOriginal: dialled, end, process: p } = record;
+  const place = parseCgroups(p?.cgroups ?? []);
+  return {
+    type: typeOf(record),
+    protocol: record.transport === 'tcp' ? 6 : 17,
+    version,
+    role: sfRole[record.role],
+    older: Number(record.preExisting),
+    local: `${record.localAddress || zero(version)} ${record.localPort}`,
+    peer: `${record.peerAddress || zero(version)} ${record.peerPort}`,
+    ...(dialled && { dialled: `${dialled.address} ${dialled.port}` }),
+    time: `${record.time} ${record.startTime} ${record.lastTime ?? 0}`,
+    id: record.id,
+    number: `${record.cookie}`,
+    netns: record.networkNamespace,
+    interface: record.interfaceName ?? '',
+    moved: `${record.sentBytes} ${record.receivedBytes} ${record.sentPackets} ${record.receivedPackets}`,
+    us: [record.handshakeDuration, record.smoothedRtt, record.minRtt, record.rttVariation].map(us).join(' '),
+    end: [end?.error ?? 0, record.errorType ?? null, record.closeReason ?? null],
+    attribution: record.attribution,
+    process: p ? [p.pid, p.userId, p.groupId, p.executablePath ?? null] : null,
+    parent: p ? [p.parentPid, p.parentUserId, p.parentExecutablePath ?? null] : null,
+    place: [p?.cgroups[0] ?? null, place.containerId ?? null, place.runtime ?? null, place.podUid ?? null],
+  };
+}
+
+interface Printed {
+  readonly again: string;
+  readonly attribution: string;
+  readonly process: readonly [number, number, number, string, string | null];
+  readonly parent: readonly [number, number, string, string | null];
+}
+
+/** Of what the library says, the part that the agent says, too. */
+function comparable({ again: _, process, parent, attribution, ...event }: Printed) {
+  const [pid, uid, gid, , path] = process;
+  const [parentPid, parentUid, , parentPath] = parent;
+  const isKnown = pid !== 0 && path !== null;
+  return {
+    ...event,
+    attribution: isKnown ? attribution : 'none',
+    process: isKnown ? [pid, uid, gid, path] : null,
+    parent: isKnown ? [parentPid, parentUid, parentPath] : null,
+  };
+}
+
+const container = 'ab12'.repeat(16);
+const described = processBytes({
+  serial: 7,
+  pid: 70,
+  parentPid: 3,
+  userId: 1001,
+  name: 'caddy',
+  parts: [
+    pathPart('/opt/caddy/bin/caddy'),
+    pathPart('/usr/bin/bash'),
+    pathPart(`/system.slice/docker-${container}.scope`),
+  ],
+});
+
+function translationBytes(cookie: bigint, port: number, address: readonly number[]): Uint8Array {
+  const record = Buffer.alloc(sfTranslation.size);
+  record.writeUInt8(sfKind.translation, sfTranslation.kind);
+  record.writeUInt8(4, sfTranslation.family);
+  record.writeUInt16LE(record.length, sfTranslation.length);
+  record.writeUInt16LE(port, sfTranslation.port);
+  record.writeBigUInt64LE(cookie, sfTranslation.cookie);
+  record.set(address, sfTranslation.address);
+  return record;
+}
+
+function assertSame(t: ExecutionContext, records: Uint8Array[]): void {
+  const bytes = batch(...records);
+  const expected = byAgent(bytes);
+  const { events, malformed } = byLibrary(bytes);
+  t.is(malformed, expected.malformed);
+  t.deepEqual(events.map(comparable), expected.events as never);
+}
+
+test('every end of every state, error and history has the same reason and error', (t) => {
+  const errors = [0, 111, 110, 113, 101, 104, 32, 103, 13, 1, 99, 5];
+  const flags = [0, 1, 2, 4, 8, 9, 16, 32, 33, 40, 48];
+  const ends = Array.from({ length: 13 }, (_, state) =>
+    errors.flatMap((error) => flags.map((flag) => connectionBytes({ state, error, flags: flag, peerPort: 1 }))),
+  ).flat();
+  t.is(ends.length, 13 * 12 * 11);
+  assertSame(t, ends);
+});
+
+test('every field of every event, with its process, interface and translation', (t) => {
+  const full = {
+    timeNs: 1_700_000_000_123_456_789n,
+    startNs: 1_700_000_000_000_000_001n,
+    cookie: 99n,
+    id: 0x0123456789abcdefn,
+    localAddress: [10, 0, 0, 1],
+    peerAddress: [10, 96, 0, 1],
+    localPort: 40_000,
+    peerPort: 443,
+    netns: 4026531840,
+    pid: 70,
+    process: 7,
+    interface: 5,
+    sentBytes: 2n ** 40n,
+    receivedBytes: 3n,
+    sentPackets: 4,
+    receivedPackets: 5,
+    retransmits: 6,
+    handshakeUs: 7,
+    rttUs: 8,
+    rttMinUs: 9,
+    rttVariationUs: 10,
+    attribution: 4,
+    segments: 3,
+    flags: sfFlag.established,
+  };
+  const ipv6 = {
+    family: 6,
+    localAddress: [0xfe, 0x80, ...Array(13).fill(0), 1],
+    peerAddress: [0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 2],
+  };
+  const events = Object.values(sfEvent).filter((event) => event !== sfEvent.end);
+  const all = [...events, sfEvent.end].flatMap((event) =>
+    [sfRole.client, sfRole.server, sfRole.unknown].flatMap((role) => [
+      connectionBytes({ ...full, event, role }),
+      connectionBytes({ ...full, ...ipv6, event, role, cookie: 100n, interface: 1, process: 0, pid: 0 }),
+    ]),
+  );
+  const behind = connectionBytes({ ...full, event: sfEvent.resetReceived, role: sfRole.client });
+  const another = connectionBytes({ ...full, event: sfEvent.open, role: sfRole.client });
+  assertSame(t, [
+    described,
+    interfaceBytes(4026531840, 5, 'eth0'),
+    translationBytes(99n, 8443, [172, 17, 0, 5]),
+    ...all,
+    behind,
+    another,
+  ]);
+});
+
+test('conversations, of all kinds', (t) => {
+  const below = belowOf(7);
+  const flow = (flags: number, event: number, reason: number) => {
+    const record = Buffer.from(Array.from({ length: sfFlow.size }, () => below(256)));
+    record.writeUInt8(sfKind.flow, sfFlow.kind);
+    record.writeUInt8(event, sfFlow.event);
+    record.writeUInt16LE(sfFlow.size, sfFlow.length);
+    record.writeUInt8(below(2) ? 4 : 6, sfFlow.family);
+    record.writeUInt8(below(3), sfFlow.role);
+    record.writeUInt8(flags, sfFlow.flags);
+    record.writeUInt8(reason, sfFlow.reason);
+    record.writeUInt16LE([0, 111, 113][below(3)] as number, sfFlow.error);
+    record.writeUInt32LE(below(2) ? 7 : 0, sfFlow.process);
+    record.writeUInt8(below(6), sfFlow.attribution);
+    for (const field of ['sentBytes', 'receivedBytes', 'sentPackets', 'receivedPackets'] as const)
+      record.writeBigUInt64LE(BigInt(below(2 ** 31)) * 1024n, sfFlow[field]);
+    if (flags & sfFlowFlag.others) record.writeUInt16LE(0, sfFlow.peerPort);
+    return record;
+  };
+  const records = Array.from({ length: 500 }, (_, index) =>
+    flow(index % 16, index % 2 ? sfEvent.end : sfEvent.update, 1 + (index % 3)),
+  );
+  assertSame(t, [described, ...records]);
+});
+
+test('containers and pods by all the paths that the agent knows', (t) => {
+  const paths = cgroupRows.map(([, path]) => path);
+  const records = paths.flatMap((path, index) => [
+    processBytes({ serial: index + 1, pid: 5, parts: [pathPart('/bin/x'), pathPart('/bin/y'), pathPart(path)] }),
+    connectionBytes({ pid: 5, process: index + 1 }),
+  ]);
+  t.true(paths.length > 50);
+  assertSame(t, records);
+});
+
+test('a path as long as the kernel allows does no harm', (t) => {
+  const path = `/${Array.from({ length: 7 }, (_, index) => `kubepods-pod${'a'.repeat(240)}${index}`).join('/')}`;
+  const process = processBytes({ serial: 1, pid: 5, parts: [pathPart('/bin/x'), pathPart('/bin/y'), pathPart(path)] });
+  assertSame(t, [process, connectionBytes({ pid: 5, process: 1 })]);
+});
+
+test('what is no record is counted, ends the batch, and is never read beyond it', (t) => {
+  const below = belowOf(11);
+  const whole = Buffer.from(
+    batch(described, connectionBytes({ pid: 70, process: 7 }), interfaceBytes(1, 5, 'eth0'), connectionBytes({})),
+  );
+  for (let round = 0; round < 40; round++) {
+    const bytes = Buffer.from(whole.subarray(0, round % 2 ? whole.length : below(whole.length)));
+    for (let count = below(4); count > 0 && bytes.length > 0; count--)
+      bytes[below(Math.min(bytes.length, 100))] = below(256);
+    const copy = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+    const { events, malformed } = byLibrary(copy);
+    const expected = byAgentOrNothing(copy);
+    t.is(malformed, expected.malformed, bytes.toString('hex'));
+    t.is(events.length, expected.count);
+  }
+});
+
+/** Views of 8 bytes want whole words, which a batch always has. */
+function byAgentOrNothing(bytes: ArrayBuffer) {
+  const padded = Buffer.alloc((bytes.byteLength + 7) & ~7);
+  padded.set(Buffer.from(bytes));
+  const ledger = new Ledger();
+  const decoder = createDecoder({ ledger, onProcess: (_: Process) => {}, describe: () => undefined });
+  const count = decoder.decode(
+    padded.buffer.slice(padded.byteOffset, padded.byteOffset + padded.length) as ArrayBuffer,
+    bytes.byteLength,
+  ).length;
+  return { count, malformed: ledger.lost.length };
+}
+
+test('the bits of libebpfflow choose as its tool did', (t) => {
+  const open = (role: number) => connectionBytes({ event: sfEvent.open, role });
+  const records = batch(
+    open(sfRole.client),
+    open(sfRole.server),
+    connectionBytes({ error: 111 }),
+    connectionBytes({ flags: sfFlag.established, state: 4 }),
+    connectionBytes({ event: sfEvent.retransmit }),
+    connectionBytes({ event: sfEvent.update }),
+    connectionBytes({ event: sfEvent.resetSent }),
+    connectionBytes({ event: sfEvent.dropReceived }),
+  );
+  const chosen = (watch: number) => byLibrary(records, watch).events.map(({ type }) => type);
+  t.deepEqual(chosen(0), [101, 100, 500, 300, 200]);
+  t.deepEqual(chosen(1), [101, 100, 500, 300, 200]);
+  t.deepEqual(chosen(1 << 2), [100]);
+  t.deepEqual(chosen(1 << 3), [101, 500]);
+  t.deepEqual(chosen(1 << 4), [300]);
+  t.deepEqual(chosen(1 << 5), [200]);
+  t.deepEqual(chosen(1 << 6), [201]);
+  t.deepEqual(chosen(1 << 7), [202]);
+  t.deepEqual(chosen(1 << 8), [205]);
+});
