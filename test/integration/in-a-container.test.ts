@@ -64,6 +64,13 @@ async function startAgent(name: string, args: string, options: readonly string[]
   return { ready, said, records: records as () => JsonRecord[] };
 }
 
+/** What `sockflow check` says in the container of an agent: states by name. */
+async function check(container: string, ...args: string[]): Promise<Readonly<Record<string, string>>> {
+  const text = await dockerd.docker('exec', container, SOCKFLOW, 'check', '--format', 'json', ...args);
+  const { groups } = JSON.parse(text) as { groups: { findings: { name: string; state: string }[] }[] };
+  return Object.fromEntries(groups.flatMap(({ findings }) => findings.map(({ name, state }) => [name, state])));
+}
+
 interface Container {
   readonly args: readonly string[];
   readonly securityContext: { readonly capabilities: { readonly add: readonly string[] } };
@@ -94,6 +101,12 @@ test.serial(
       [...ofHost, ...capabilities(securityContext.capabilities.add)],
     );
     t.regex(agent.ready, /, watching tcp and udp; outputs: stdout; containers: docker at \/host\/run\/docker\.sock/);
+    t.like(await check('node-agent', '--host-root', '/host'), {
+      "the host's processes": 'ok',
+      "the host's files": 'ok',
+      docker: 'ok',
+      'owners of unused sockets, connects without a route': 'ok',
+    });
     const address = await dockerd.address('web', 'bridge');
     const id = await dockerd.run('client', `echo hello | nc ${address} ${PORT}`);
     const ofConnection = () =>
@@ -148,6 +161,13 @@ test.serial(
     ])
       t.regex(agent.ready, missed);
     t.regex(agent.ready, /containers: ids only \(no runtime's socket is there yet\)$/);
+    t.like(await check('sidecar'), {
+      'TCP connections': 'ok',
+      "the host's processes": 'off',
+      "the host's files": 'off',
+      'container runtimes': 'off',
+      'owners of unused sockets, connects without a route': 'partly',
+    });
     const address = await dockerd.address('web', 'bridge');
     const id = await dockerd.run('app', `echo hello | nc ${address} ${PORT}`, '--network', 'container:collector');
     await dockerd.run('outside', `echo hello | nc ${address} ${PORT}`);

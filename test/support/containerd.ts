@@ -4,10 +4,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, credentials } from '@grpc/grpc-js';
-import protobuf from 'protobufjs';
 import { writeBusyboxRoot } from './busybox-image.ts';
 import { watchCgroups } from './cgroup.ts';
+import { type CriClient, connectCri, EXITED } from './cri-client.ts';
 import { Mounts } from './mounts.ts';
 import type { Namespace } from './netns.ts';
 import { eventually, finished, output, TIED, tearDown } from './processes.ts';
@@ -86,8 +85,8 @@ export async function startContainerd(directory: string, netns: Namespace, place
   writeImage(directory, image);
   for (const namespace of ['default', 'k8s.io'])
     await ctr('-n', namespace, 'images', 'import', '--snapshotter', 'native', image);
-  let client = new Client(`unix://${socket}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
-  const call = (name: keyof typeof methods, message: object) => ask(client, name, message);
+  let client = connectCri(socket);
+  const call: CriClient['call'] = (name, message) => client.call(name, message);
 
   const podConfig = ({ name, namespace, uid }: PodIdentity) => ({
     metadata: { name, namespace, uid, attempt: 0 },
@@ -140,7 +139,7 @@ export async function startContainerd(directory: string, netns: Namespace, place
     async restart() {
       child = await launch(mounts, config, logFile, socket);
       client.close();
-      client = new Client(`unix://${socket}`, credentials.createInsecure(), { 'grpc.default_authority': 'localhost' });
+      client = connectCri(socket);
     },
     log: () => readFileSync(logFile, 'utf8'),
     async stop() {
@@ -248,63 +247,4 @@ function writeImage(directory: string, file: string): void {
     JSON.stringify([{ Config: 'config.json', RepoTags: [REFERENCE], Layers: [layer] }]),
   );
   execFileSync('tar', ['-C', build, '-cf', file, 'manifest.json', 'config.json', layer]);
-}
-
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  message Meta { string name = 1; string uid = 2; string namespace = 3; uint32 attempt = 4; }
-  message Linux { string cgroup_parent = 1; }
-  message Dns { repeated string servers = 1; }
-  message PodConfig { Meta metadata = 1; string hostname = 2; string log_directory = 3; Dns dns_config = 4; map<string, string> labels = 6; Linux linux = 8; }
-  message RunPodSandbox { PodConfig config = 1; }
-  message PodAnswer { string pod_sandbox_id = 1; }
-  message ContainerMeta { string name = 1; uint32 attempt = 2; }
-  message Image { string image = 1; }
-  message ContainerConfig {
-    ContainerMeta metadata = 1; Image image = 2; repeated string command = 3; map<string, string> labels = 9; string log_path = 11;
-  }
-  message CreateContainer { string pod_sandbox_id = 1; ContainerConfig config = 2; PodConfig sandbox_config = 3; }
-  message ContainerAnswer { string container_id = 1; }
-  message StartContainer { string container_id = 1; }
-  message ContainerQuestion { string container_id = 1; }
-  message ContainerStatus { int32 state = 3; }
-  message ContainerStatusAnswer { ContainerStatus status = 1; }
-  message StopPodSandbox { string pod_sandbox_id = 1; }
-  message Sandbox { string id = 1; }
-  message Sandboxes { repeated Sandbox items = 1; }
-  message RemovePodSandbox { string pod_sandbox_id = 1; }
-  message Nothing {}
-`);
-/** Of what a method is asked with, where it is not a message of that name. */
-const questions: Readonly<Record<string, string>> = {
-  ListPodSandbox: 'Nothing',
-  ContainerStatus: 'ContainerQuestion',
-  RemoveContainer: 'ContainerQuestion',
-};
-/** State of a container by runtime.v1. */
-const EXITED = 2;
-const methods = {
-  RunPodSandbox: 'PodAnswer',
-  CreateContainer: 'ContainerAnswer',
-  StartContainer: 'Nothing',
-  ContainerStatus: 'ContainerStatusAnswer',
-  RemoveContainer: 'Nothing',
-  ListPodSandbox: 'Sandboxes',
-  StopPodSandbox: 'Nothing',
-  RemovePodSandbox: 'Nothing',
-};
-
-function ask(client: Client, name: keyof typeof methods, message: object): Promise<Record<string, unknown>> {
-  const request = root.lookupType(questions[name] ?? name);
-  const answer = root.lookupType(methods[name]);
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      `/runtime.v1.RuntimeService/${name}`,
-      (value: object) => Buffer.from(request.encode(request.fromObject(value)).finish()),
-      (bytes: Buffer) => answer.toObject(answer.decode(bytes)),
-      message,
-      { deadline: Date.now() + 60_000 } as never,
-      (error: Error | null, value?: Record<string, unknown>) => (error ? reject(error) : resolve(value ?? {})),
-    );
-  });
 }
