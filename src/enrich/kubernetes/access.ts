@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { StartError } from '../../errors.ts';
-import { type Fields, fieldsOf, listOf, textOf } from './json.ts';
+import { type Fields, fieldsOf, listOf, textOf } from '../json.ts';
 
 export interface Access {
   /** Without a slash at the end. */

@@ -3,9 +3,9 @@
  * on after a pause, where it can from the last version that it saw, else with a new list.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fieldsOf } from '../json.ts';
 import { type Fault, faultOf } from './faults.ts';
 import { type Api, ApiError, type Query, UNREADABLE } from './http.ts';
-import { fieldsOf } from './json.ts';
 
 export interface Collection<Item> {
   /** `/api/v1/pods` */

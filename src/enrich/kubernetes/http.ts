@@ -1,6 +1,8 @@
 /** Questions to the API server or a kubelet: JSON in one piece, or a stream of lines. Nothing is ever changed there. */
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
+import { openAnswer, readAll, readLines, UnreadableError } from '../http.ts';
 import type { Access } from './access.ts';
 
 export interface Api {
@@ -50,43 +52,32 @@ export function createApi(access: Access, { deadline }: ApiOptions): Api {
   const isSecure = access.server.startsWith('https:');
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 4, timeout: 60_000 });
 
-  const open = (path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> =>
-    new Promise((resolve, reject) => {
-      const { token, ...tls } = access.credentials();
-      const url = `${access.server}${path}${querySuffix(query)}`;
-      const headers = { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
-      const send = isSecure ? requestHttps : requestHttp;
-      const request = send(url, { agent, headers, signal, ...(isSecure ? given(tls) : {}) });
-      request.on('response', resolve).on('error', reject).end();
-      // A peer that vanished without a word is noticed by its silence.
-      request.on('socket', (socket) => socket.setKeepAlive(true, 15_000));
-    });
+  const open = async (path: string, query: Query, signal?: AbortSignal): Promise<IncomingMessage> => {
+    const { token, ...tls } = access.credentials();
+    const url = urlToHttpOptions(new URL(`${access.server}${path}${querySuffix(query)}`));
+    const headers = { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    return openAnswer({ ...url, agent, headers, ...given({ signal, ...(isSecure ? tls : {}) }) }, deadline);
+  };
+  const read = (answer: IncomingMessage) => readAll(answer, { longest: LONGEST_BODY, deadline });
 
   return {
     async get(path, query = {}) {
-      const signal = AbortSignal.timeout(deadline);
       try {
-        const response = await open(path, query, signal);
-        const body = await readBody(response);
-        return parseJson(await checkStatus(response, body));
+        const answer = await open(path, query);
+        return parseJson(checkStatus(answer, await read(answer)));
       } catch (error) {
-        throw toApiError(error, signal, `no answer within ${deadline} ms`);
+        throw toApiError(error);
       }
     },
     async stream(path, query, { longest, signal, onValue }) {
-      const begin = new AbortController();
-      const late = setTimeout(() => begin.abort(), deadline);
       const end = AbortSignal.timeout(longest);
       try {
-        const response = await open(path, query, AbortSignal.any([begin.signal, end, signal]));
-        clearTimeout(late);
-        if (response.statusCode !== 200) await checkStatus(response, await readBody(response));
-        await readLines(response, (line) => onValue(parseJson(line)));
+        const answer = await open(path, query, AbortSignal.any([end, signal]));
+        if (answer.statusCode !== 200) checkStatus(answer, await read(answer));
+        await readLines(answer, LONGEST_LINE, (line) => onValue(parseJson(line)));
       } catch (error) {
         if (end.aborted && !signal.aborted) return;
-        throw toApiError(error, begin.signal, `no answer within ${deadline} ms`);
-      } finally {
-        clearTimeout(late);
+        throw toApiError(error);
       }
     },
     close: () => agent.destroy(),
@@ -102,38 +93,8 @@ function given(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > LONGEST_BODY) throw new ApiError(UNREADABLE, `an answer of more than ${LONGEST_BODY} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-async function readLines(response: IncomingMessage, onLine: (line: string) => void): Promise<void> {
-  let rest: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    let begin = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
-      const line = Buffer.concat([...rest, chunk.subarray(begin, end)]).toString();
-      rest = [];
-      length = 0;
-      begin = end + 1;
-      if (line.trim() !== '') onLine(line);
-    }
-    rest.push(chunk.subarray(begin));
-    length += chunk.length - begin;
-    if (length > LONGEST_LINE) throw new ApiError(UNREADABLE, `an event of more than ${LONGEST_LINE} bytes`);
-  }
-  if (length > 0) throw new ApiError(UNREADABLE, 'the stream ended in the middle of an event');
-}
-
-async function checkStatus(response: IncomingMessage, body: string): Promise<string> {
-  const { statusCode = 0, headers } = response;
+function checkStatus(answer: IncomingMessage, body: string): string {
+  const { statusCode = 0, headers } = answer;
   if (statusCode === 200) return body;
   const seconds = Number(headers['retry-after'] ?? 0);
   const retryAfter = seconds > 0 && seconds < 3_600 ? seconds * 1_000 : 0;
@@ -158,8 +119,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function toApiError(error: unknown, late: AbortSignal, ifLate: string): ApiError {
+function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (late.aborted) return new ApiError(NO_ANSWER, ifLate);
-  return new ApiError(NO_ANSWER, error instanceof Error ? error.message : String(error));
+  const status = error instanceof UnreadableError ? UNREADABLE : NO_ANSWER;
+  return new ApiError(status, error instanceof Error ? error.message : String(error));
 }

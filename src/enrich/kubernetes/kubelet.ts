@@ -1,7 +1,7 @@
 /** The pods of this node by the kubelet's own list, read when something is not known: it has no way to watch. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fieldsOf } from '../json.ts';
 import { type Api, ApiError, UNREADABLE } from './http.ts';
-import { fieldsOf } from './json.ts';
 import { type Kept, parsePod } from './pod.ts';
 import type { Pods } from './pods.ts';
 

@@ -1,6 +1,7 @@
 /** Who owns the ReplicaSets and Jobs that own pods: asked of the API server, each once, a few at a time. */
+
+import { fieldsOf } from '../json.ts';
 import { type Api, ApiError } from './http.ts';
-import { fieldsOf } from './json.ts';
 import type { OwnerNames } from './names.ts';
 import { type Owner, type Pod, parseOwner } from './pod.ts';
 

@@ -3,7 +3,7 @@
  * can.
  */
 import type { ClusterPeer as Peer } from '../../model.ts';
-import { fieldsOf, listOf, textOf } from './json.ts';
+import { fieldsOf, listOf, textOf } from '../json.ts';
 import type { Pod } from './pod.ts';
 import { workloadOf } from './workload.ts';
 

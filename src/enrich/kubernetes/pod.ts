@@ -1,5 +1,5 @@
 /** Pods, as the API server and the kubelet list them, cut down to what is shown. */
-import { type Fields, fieldsOf, listOf, textOf } from './json.ts';
+import { type Fields, fieldsOf, listOf, textOf } from '../json.ts';
 
 export interface Pod {
   readonly uid: string;

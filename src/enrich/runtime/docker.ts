@@ -1,6 +1,7 @@
 /** Docker, and Podman by the same interface: HTTP over a unix socket. Nothing is changed there, only read. */
-import { type IncomingMessage, request } from 'node:http';
-import { type Fields, fieldsOf, listOf, textOf } from '../kubernetes/json.ts';
+import type { IncomingMessage } from 'node:http';
+import { openAnswer, readAll, readLines } from '../http.ts';
+import { type Fields, fieldsOf, listOf, textOf } from '../json.ts';
 import { parseImage } from './image.ts';
 import type { Found, Runtime, RuntimeEvents } from './runtime.ts';
 
@@ -18,7 +19,10 @@ const LONGEST = { answer: 16 * 2 ** 20, event: 2 ** 20 };
 
 export function createDocker({ name, socket, labels, patience = 5_000 }: DockerOptions): Runtime {
   const read: Reader = { runtime: name, wanted: labels };
-  const open = (path: string, signal: AbortSignal) => get(socket, path, patience, signal);
+  const open = (path: string, signal: AbortSignal) =>
+    openAnswer({ socketPath: socket, path, agent: false, signal, headers: { host: 'localhost' } }, patience);
+  const readBody = (answer: IncomingMessage) =>
+    readAll(checked(answer), { longest: LONGEST.answer, deadline: patience });
   return {
     name,
     socket,
@@ -29,7 +33,7 @@ export function createDocker({ name, socket, labels, patience = 5_000 }: DockerO
         answer.resume();
         return undefined;
       }
-      return readInspection(parseObject(await readAll(answer, patience)), read);
+      return readInspection(parseObject(await readBody(answer)), read);
     },
     async watch(events, signal) {
       const ended = new AbortController();
@@ -40,9 +44,9 @@ export function createDocker({ name, socket, labels, patience = 5_000 }: DockerO
         const since = Math.floor(Date.now() / 1000);
         const answer = await open(`/events?since=${since}&filters=${encodeURIComponent(filters)}`, either);
         events.onConnected();
-        const list = await readAll(await open('/containers/json', either), patience);
+        const list = await readBody(await open('/containers/json', either));
         for (const [id, found] of readList(list, read)) events.onFound(id, found);
-        await follow(checked(answer), read, events);
+        await readLines(checked(answer), LONGEST.event, (line) => tell(parseObject(line), read, events));
       } finally {
         ended.abort();
       }
@@ -50,58 +54,10 @@ export function createDocker({ name, socket, labels, patience = 5_000 }: DockerO
   };
 }
 
-/** Rejects when no head of an answer comes in time. */
-function get(socketPath: string, path: string, patience: number, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, agent: false, signal, headers: { host: 'localhost' } }, (answer) => {
-      clearTimeout(timer);
-      // What breaks later is met by whoever reads; until then it must not be an exception of nobody's.
-      answer.on('error', () => {});
-      resolve(answer);
-    });
-    const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
-    sent.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    sent.end();
-  });
-}
-
 function checked(answer: IncomingMessage): IncomingMessage {
   if (answer.statusCode === 200) return answer;
   answer.destroy();
   throw new Error(`HTTP status ${answer.statusCode}`);
-}
-
-/** Rejects when the answer does not end in time. */
-async function readAll(answer: IncomingMessage, patience: number): Promise<string> {
-  const late = new Error(`no whole answer within ${patience / 1000} s`);
-  const timer = setTimeout(() => answer.destroy(late), patience);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of checked(answer)) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > LONGEST.answer) throw new Error(`an answer of more than ${LONGEST.answer} bytes`);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-/** An object a line. */
-async function follow(answer: IncomingMessage, read: Reader, events: RuntimeEvents): Promise<void> {
-  let rest = '';
-  answer.setEncoding('utf8');
-  for await (const chunk of answer) {
-    const lines = `${rest}${chunk}`.split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST.event) throw new Error(`an event of more than ${LONGEST.event} characters`);
-    for (const line of lines) if (line.trim() !== '') tell(parseObject(line), read, events);
-  }
 }
 
 function tell(event: Fields, read: Reader, events: RuntimeEvents): void {
