@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import test from 'ava';
 import { findLeftovers, readHostState } from '../../scripts/lib/leftovers.ts';
 import { type Agent, attribute, ends, type JsonRecord, startAgent, withAgent } from '../support/agent.ts';
-import { IMAGE, REFERENCE } from '../support/containerd.ts';
+import { IMAGE } from '../support/containerd.ts';
 import { createAccount } from '../support/kubernetes-example.ts';
 import { NODE, NODE_ADDRESS, type Node, startNode } from '../support/kubernetes-node.ts';
-import { eventually, tearDown } from '../support/processes.ts';
+import { CALL, openShop, PORT, pod, type Shop, workload } from '../support/kubernetes-workloads.ts';
+import { tearDown } from '../support/processes.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 
-const PORT = 8080;
 /** Nobody listens there. */
 const CLOSED = 9;
 
@@ -18,6 +18,7 @@ let directory: string;
 let before: ReturnType<typeof hostState>;
 let node: Node;
 let agent: Agent;
+let shop: Shop;
 /** Of the pod that all others call. */
 let web: { readonly name: string; readonly address: string };
 /** Of the service in front of it. */
@@ -31,13 +32,11 @@ test.before(async () => {
   writeFileSync(token, await createAccount(node.api, 'sockflow', true));
   const kubernetes = ['--kubeconfig', node.api.kubeconfig(token), '--node-name', NODE, '--kubernetes-peers'];
   agent = await startAgent([...options(), ...kubernetes], { namespace: node.netns });
-  await node.api.call('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
-  await create('apps/v1', 'deployments', 'web', { ...workload('web', SERVE) });
-  const { clusterIP } = (await create('v1', 'services', 'web', { ports: [{ port: PORT }] })).spec as {
-    clusterIP: string;
-  };
-  service = clusterIP;
-  web = await eventually('web that runs', findWeb, ({ address }) => address !== '');
+  shop = await openShop(node.api);
+  const { create } = shop;
+  const made = await create('v1', 'services', 'web', { ports: [{ port: PORT }] });
+  service = (made.spec as { clusterIP: string }).clusterIP;
+  web = await shop.createWeb();
   const call = `while true; do ${CALL(web.address)}; sleep 0.3; done`;
   await create('apps/v1', 'statefulsets', 'ledger', { serviceName: 'ledger', ...workload('ledger', call) });
   await create('apps/v1', 'daemonsets', 'logger', workload('logger', call));
@@ -60,42 +59,9 @@ test.after.always(() =>
   ),
 );
 
-const SERVE = `exec nc -ll -p ${PORT} -e cat`;
-const CALL = (address: string, port = PORT) => `echo hello | nc ${address} ${port}`;
-
 function options(): string[] {
   const waits = ['--container-wait', '30s', '--runtime-endpoint', node.containerd.socket];
   return ['--format', 'json', '--events', 'close,failed', ...waits];
-}
-
-/** A pod, or the template of one, whose only container runs a line of shell. */
-function pod(app: string, line: string, more: object = {}) {
-  const container = {
-    name: `${app}-main`,
-    image: REFERENCE,
-    imagePullPolicy: 'Never',
-    command: ['/bin/sh', '-c', line],
-  };
-  return {
-    metadata: { labels: { app } },
-    spec: { terminationGracePeriodSeconds: 0, containers: [container], ...more },
-  };
-}
-
-function workload(app: string, line: string) {
-  return { selector: { matchLabels: { app } }, template: pod(app, line) };
-}
-
-function create(apiVersion: string, plural: string, name: string, spec: object): Promise<Record<string, unknown>> {
-  const api = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`;
-  return node.api.call('POST', `${api}/namespaces/shop/${plural}`, { metadata: { name }, spec });
-}
-
-async function findWeb() {
-  const list = await node.api.call('GET', '/api/v1/namespaces/shop/pods?labelSelector=app%3Dweb');
-  const [found] = list.items as { metadata: { name: string }; status: { phase: string; podIP?: string } }[];
-  const isRunning = found?.status.phase === 'Running';
-  return { name: found?.metadata.name ?? '', address: isRunning ? (found.status.podIP ?? '') : '' };
 }
 
 interface Caller {
@@ -193,7 +159,7 @@ for (const [app, { title, pod: podName, namespace = 'shop', names }] of Object.e
 
 test.serial('who did not answer is named by its address: a pod, a service; of a node no pod is guessed', async (t) => {
   const calls = [CALL(web.address, CLOSED), CALL(NODE_ADDRESS, CLOSED), CALL(service)];
-  await create('v1', 'pods', 'stray', pod('stray', `while true; do ${calls.join('; ')}; sleep 0.3; done`).spec);
+  await shop.create('v1', 'pods', 'stray', pod('stray', `while true; do ${calls.join('; ')}; sleep 0.3; done`).spec);
   const failed = (peer: string) =>
     ends(agent.records()).find(
       (record) =>

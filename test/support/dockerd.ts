@@ -86,9 +86,7 @@ address = "${directory}/containerd.sock"
   /** Shows its socket at this path, too, to those who see what it sees mounted: its containers. */
   async showAt(path: string): Promise<void> {
     if (!this.#mounts) throw new Error('it was not started');
-    const script = 'mkdir -p "$(dirname "$1")" && touch "$1" && mount --bind "$0" "$1"';
-    const child = this.#mounts.spawn('sh', ['-ec', script, this.socket, path], { stdio: ['ignore', 'pipe', 'pipe'] });
-    await output(child, `mount at ${path}`);
+    await this.#mounts.showAt(this.socket, path);
   }
 
   get log(): string {

@@ -10,7 +10,7 @@ import { type Containerd, startContainerd } from './containerd.ts';
 import { type ApiServer, end, launch, startApiServer } from './kubernetes.ts';
 import { Mounts } from './mounts.ts';
 import { Namespace } from './netns.ts';
-import { eventually, tearDown } from './processes.ts';
+import { eventually, finished, tearDown } from './processes.ts';
 
 export const NODE = 'node-7';
 /** Of the node, in its namespace. */
@@ -58,10 +58,13 @@ export async function startNode(directory: string): Promise<Node> {
     await netns.run('sh', ['-ec', NETWORK]);
     const mounts = await Mounts.create(netns, DIRECTORIES, SYSCTLS);
     undo(() => mounts.close());
+    // As on hosts: volumes that follow what is mounted later are refused elsewhere.
+    await finished(mounts.spawn('mount', ['--make-rshared', '/'], { stdio: 'ignore' }));
     const group = `sockflow-node-${process.pid}`;
     undo(makeRoot(group));
     const containerd = await startContainerd(directory, netns, mounts);
     undo(() => containerd.stop());
+    await mounts.showAt(containerd.socket, '/run/containerd/containerd.sock');
     const api = await startApiServer(directory, netns);
     undo(() => api.stop());
     const run = (name: string, ...args: string[]) => {

@@ -5,7 +5,7 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Namespace } from './netns.ts';
-import { finished } from './processes.ts';
+import { finished, output } from './processes.ts';
 
 export class Mounts {
   readonly #netns: Namespace;
@@ -41,6 +41,13 @@ export class Mounts {
   /** Starts a program inside. It has the pid of the returned child. */
   spawn(file: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return this.#netns.spawn('nsenter', [`--mount=/proc/${this.#holder.pid}/ns/mnt`, file, ...args], options);
+  }
+
+  /** Shows a file or socket at this path, too, to those inside. */
+  async showAt(file: string, path: string): Promise<void> {
+    const script = 'mkdir -p "$(dirname "$1")" && touch "$1" && mount --bind "$0" "$1"';
+    const child = this.spawn('sh', ['-ec', script, file, path], { stdio: ['ignore', 'pipe', 'pipe'] });
+    await output(child, `mount at ${path}`);
   }
 
   async close(): Promise<void> {
