@@ -1,5 +1,6 @@
 /**
- * What delivery costs and whether it loses anything, against a real Collector.
+ * What delivery costs and whether it loses anything, against a real Collector. `npm run bench:delivery` gives Node the heap
+ * that bin/sockflow gives it.
  *
  *   node bench/delivery.ts cost   [--records 400000] [--only gRPC]   CPU of the agent's side for each record, by protocol
  *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]       the Collector away meanwhile, with a spool

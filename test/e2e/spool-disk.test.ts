@@ -1,0 +1,94 @@
+/** A disk below the spool that is full or read-only: the agent goes on, says so, counts what it loses, and takes it up again. */
+import { spawn } from 'node:child_process';
+import test, { type ExecutionContext } from 'ava';
+import { type Agent, only, startAgent } from '../support/agent.ts';
+import { freePort } from '../support/collector.ts';
+import { exchange } from '../support/exchange.ts';
+import { type Namespace, withNamespace } from '../support/netns.ts';
+import { eventually, output } from '../support/processes.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { logsFileIn, readKilled, startUnbuffered, unique } from '../support/unbuffered-collector.ts';
+
+interface Rig {
+  readonly agent: Agent;
+  readonly spool: string;
+  readonly port: number;
+}
+
+/** An agent whose spool is a small file system that nobody else sees. */
+async function rig(t: ExecutionContext, namespace: Namespace, ...more: string[]): Promise<Rig> {
+  const [spool, port] = [temporaryDirectory(t), await freePort()];
+  const args = ['--otlp-endpoint', `http://127.0.0.1:${port}`, '--no-metrics', '--spool', spool, '--format', 'json'];
+  const mount = `mount -t tmpfs -o size=4m,mode=0700 none ${spool} && exec "$@"`;
+  const through = ['unshare', '--mount', 'sh', '-c', mount, 'sh'];
+  const agent = await startAgent([...only(namespace), ...args, ...more], { through });
+  t.teardown(() => agent.kill9());
+  return { agent, spool, port };
+}
+
+/** Busy for as long as somebody writes a file there. */
+async function remount({ agent, spool }: Rig, how: 'ro' | 'rw'): Promise<void> {
+  const args = [`--mount=/proc/${agent.pid}/ns/mnt`, 'mount', '-o', `remount,${how}`, spool];
+  const attempt = () => output(spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] }), 'mount');
+  await eventually(
+    `remount,${how}`,
+    () => attempt().catch((error: Error) => error.message),
+    (answer) => answer === '',
+  );
+}
+
+const said = ({ agent }: Rig, words: RegExp) =>
+  eventually(
+    `line ${words}`,
+    () => agent.stderr,
+    (stderr) => words.test(stderr),
+  );
+
+test.serial('full: what finds room neither there nor in memory is counted, and what comes later arrives', async (t) => {
+  await withNamespace(async (namespace) => {
+    const all = await rig(t, namespace, '--queue-size', '16MiB');
+    const { agent, port } = all;
+    const first = await exchange(t, namespace, { connections: 12_007, prefix: 'first' });
+    await agent.waitForEnds(namespace, first.wanted.length);
+    await said(all, /spool: .*(ENOSPC|no space).*records stay in memory/);
+    await said(all, /the queue is full: the oldest records are dropped/);
+
+    const directory = temporaryDirectory(t);
+    const collector = await startUnbuffered(directory, port);
+    t.teardown(() => collector.kill());
+    await said(all, /takes records again/);
+    const second = await exchange(t, namespace, { connections: 101, prefix: 'second' });
+    const total = first.wanted.length + second.wanted.length;
+    await agent.waitForEnds(namespace, total);
+    const { code, summary } = await agent.stop();
+    t.is(code, 0);
+    const [, sent = '', lost = ''] =
+      /sent \d+ to stdout and (\d+) to otlp-logs, unsent 0, lost (\d+) \(export queue_full \2\)/.exec(summary) ?? [];
+    t.is(Number(sent) + Number(lost), total, summary);
+    t.true(Number(lost) > 0);
+    const { once, differing } = unique(readKilled(logsFileIn(directory)));
+    t.is(once.length, Number(sent));
+    t.deepEqual(differing, []);
+    const late = once.filter(({ resource }) =>
+      [second.clientName, second.serverName].includes(String(resource['service.name'])),
+    );
+    t.is(late.length, second.wanted.length);
+  });
+});
+
+test.serial('read-only for a while: nothing is lost, and the disk is used again', async (t) => {
+  await withNamespace(async (namespace) => {
+    const all = await rig(t, namespace);
+    await remount(all, 'ro');
+    const first = await exchange(t, namespace, { connections: 301 });
+    await said(all, /spool: .*EROFS.*records stay in memory/);
+    await remount(all, 'rw');
+    await said(all, /spool: .* takes records again/);
+    const second = await exchange(t, namespace, { connections: 101, prefix: 'second' });
+    const total = first.wanted.length + second.wanted.length;
+    await all.agent.waitForEnds(namespace, total);
+    const { code, summary } = await all.agent.stop('SIGTERM');
+    t.is(code, 0);
+    t.regex(summary, new RegExp(`kept for the next run ${total}, unsent 0, lost 0`));
+  });
+});
