@@ -35,7 +35,7 @@ struct connection {
   __u32 pid;
   __u32 process;
   __u32 handshake_us;
-  __u32 round; /* the snapshot that looked at it last */
+  __u32 round; /* the snapshot that looked at it last, or UNTOLD */
   __u8 role;
   __u8 attribution;
   __u8 flags;
@@ -47,6 +47,8 @@ struct connection {
     __u32 reported_retransmits; /* of a connection: as many as retransmit events have told of */
   };
 };
+
+#define UNTOLD 0xffffffff /* found, and in no record yet: the next snapshot has to tell of it */
 
 #define SLOT_FREE 0
 #define SLOT_TAKEN 2 /* by whoever fills or empties it just now */
@@ -82,6 +84,12 @@ static __always_inline struct connection *connection_get(const void *sk, __u64 c
   if (!overflowed) return NULL;
   c = bpf_map_lookup_elem(&overflow, &key);
   return c && (c->sk & ~SLOT_TURN) == key && c->cookie == cookie ? c : NULL;
+}
+
+/* Has it just been taken and forgotten? Its cookie is left in the slot until another connection comes there. */
+static __always_inline bool has_just_ended(__u64 cookie) {
+  struct connection *c = slot_of(cookie);
+  return c && c->cookie == cookie && (c->sk == SLOT_FREE || c->sk == SLOT_TAKEN);
 }
 
 /* What is left of a socket that had this address before, and whose end was missed. */

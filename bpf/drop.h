@@ -12,6 +12,13 @@
 const volatile bool drop_has_receiver = false; /* 6.11 and later (c53795d48ee8): the hook names the receiving socket */
 
 /* A packet may stand for several segments (segmentation offload). */
+/* An argument of a hook as a number: which of them there are depends on the kernel. */
+static __always_inline __u64 argument(const unsigned long long *slot) {
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number), slot);
+  return number;
+}
+
 static __always_inline __u32 segments_of(const struct sk_buff *skb) {
   struct skb_shared_info *shared = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
   __u16 segments = BPF_CORE_READ(shared, gso_segs);
@@ -32,12 +39,12 @@ static __always_inline void segment_dropped(const unsigned long long *arguments,
   /* Whatever kind of socket it is: only those of connections are found here. */
   struct connection *c = connection_get((void *)key, cookie_of(sk));
   if (!c || c->cookie != cookie_of(sk) || c->flags & SF_FLAG_ATTEMPT) return;
-  if (again && !was_missed((__u64)argument(&arguments[0]))) return;
+  if (again && !was_missed((__u64)skb, key)) return;
   bool incoming = receiver || BPF_CORE_READ(skb, skb_iif);
   struct particulars what = {.detail = argument(&arguments[2]), .segments = segments_of(skb)};
   __u8 event = incoming ? SF_EVENT_DROP_RECEIVED : SF_EVENT_DROP_SENT;
   if (!emit_with(tp, c, event, sk->__sk_common.skc_state, &what)) count(SF_COUNT_DROPPED_EVENTS);
-  if (!again) note(argument(&arguments[0]));
+  if (!again) note((__u64)skb, key);
 }
 
 const volatile bool watch_listeners = false; /* does any output want to know what listeners dropped? */

@@ -166,7 +166,7 @@ static __always_inline struct sf_connection *fill_record(const struct tcp_sock *
   r->handshake_us = c->handshake_us;
   r->error = sk->sk_err ? sk->sk_err : c->error;
   r->shutdown = sk->sk_shutdown;
-  r->flags = c->flags & ~SF_FLAG_UNTOLD;
+  r->flags = c->flags;
   r->detail = 0;
   r->mptcp_id = mptcp_id(tp);
   r->interface = interface_of(tp);
@@ -179,7 +179,6 @@ static __always_inline struct sf_connection *fill_record(const struct tcp_sock *
   r->sent_packets = now->sent_packets;
   r->received_packets = now->received_packets;
   fill_counters(r, tp);
-  if (r->local_port) r->flags |= SF_FLAG_BOUND;
   return r;
 }
 
@@ -215,7 +214,6 @@ static __always_inline struct sf_connection *bare_record(__u8 event) {
   r->kind = SF_KIND_CONNECTION;
   r->event = event;
   r->length = sizeof(*r);
-  r->flags = SF_FLAG_BOUND;
   r->time_ns = r->start_ns = bpf_ktime_get_boot_ns();
   return r;
 }
@@ -246,13 +244,13 @@ static __always_inline bool emit_end(const struct tcp_sock *tp, const struct con
   return true;
 }
 
-/* Where it stands. False when the ring is full. */
-static __always_inline bool emit_update(const struct tcp_sock *tp, struct connection *c) {
+/* Where it stands: an update, or that it was found. False when the ring is full. */
+static __always_inline bool emit_standing(const struct tcp_sock *tp, struct connection *c, __u8 event) {
   __u64 before = c->sk, after = before ^ SLOT_TURN;
   if ((before & ~SLOT_TURN) != (__u64)tp) return true; /* it has ended meanwhile */
   struct totals *now = &c->reported[after & 1];
   fill_totals(now, tp);
-  struct sf_connection *r = fill_record(tp, c, SF_EVENT_UPDATE, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, now);
+  struct sf_connection *r = fill_record(tp, c, event, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, now);
   if (!r) return false;
   fill_reported(r, &c->reported[before & 1]);
   /* Its end, which is told behind this record, knows what was reported; or it is told already, and comes last. */
@@ -260,15 +258,15 @@ static __always_inline bool emit_update(const struct tcp_sock *tp, struct connec
     ring_submit(r);
   else
     bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-  if (c->flags & SF_FLAG_UNTOLD) c->flags &= ~SF_FLAG_UNTOLD;
   return true;
 }
 
-/* Tells its end, unless somebody else does. state: the one before. False: it was told. */
-static __always_inline bool connection_end(const struct tcp_sock *tp, struct connection *c, __u8 state) {
+/* Tells its end, unless somebody else does. state: the one before; more: flags for the record. False: it was told. */
+static __always_inline bool connection_end(const struct tcp_sock *tp, struct connection *c, __u8 state, __u8 more) {
   __u64 key = (__u64)tp;
   struct totals *before = connection_take(c, key);
   if (!before) return false;
+  c->flags |= more;
   count(emit_end(tp, c, state, before) ? SF_COUNT_CLOSED : SF_COUNT_LOST_RING);
   connection_forget(c, key);
   return true;

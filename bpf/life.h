@@ -41,7 +41,8 @@ static __always_inline void opened(struct tcp_sock *tp, struct connection *c) {
 
 static __always_inline void client_established(struct tcp_sock *tp, struct connection *c) {
   if (c->flags & SF_FLAG_ESTABLISHED) return; /* seen to already */
-  c->handshake_us = (bpf_ktime_get_boot_ns() - c->start_ns) / 1000;
+  /* When it was found under way nobody knows when it began. */
+  if (!(c->flags & SF_FLAG_PRE_EXISTING)) c->handshake_us = (bpf_ktime_get_boot_ns() - c->start_ns) / 1000;
   c->id = connection_id(tp, c->role);
   c->flags |= SF_FLAG_ESTABLISHED;
   opened(tp, c);
@@ -78,7 +79,7 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   if (!c) return;
   if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
   if (emit_resets && oldstate != TCP_LAST_ACK) remember_dropped(sk, c);
-  connection_end(tp, c, oldstate);
+  connection_end(tp, c, oldstate, 0);
 }
 
 /* An accepted socket that nobody used yet belongs to who gives it up. */

@@ -16,25 +16,30 @@ const volatile bool idle_updates = false; /* those that did not, too? */
 #define SECOND 1000000000ULL
 
 /*
- * Its end was missed. The socket is told of as it is, if it is still there; from which state it came nobody knows. Not
- * what is just being made: CLOSE is what connect still finds, and what is stored after the hook has seen the end.
+ * Its end was missed. The socket is told of as it is, if it is still there; from which state it came nobody knows.
  */
 static __always_inline void end_missed(struct connection *c, const struct tcp_sock *tp, bool gone) {
   __u64 key = (__u64)tp;
-  if (bpf_ktime_get_boot_ns() - c->start_ns < SECOND) return;
   if (!gone) {
-    c->flags |= SF_FLAG_LATE;
-    if (connection_end(tp, c, 0)) count(SF_COUNT_LATE);
+    if (connection_end(tp, c, 0, SF_FLAG_LATE)) count(SF_COUNT_LATE);
   } else if (connection_take(c, key)) {
     connection_forget(c, key);
     count(SF_COUNT_LOST_MISSED);
   }
 }
 
+/*
+ * Not what is just being made: CLOSE is what connect still finds, and what is stored after the hook has seen the end. That
+ * takes microseconds, or as long as the CPU is taken away meanwhile.
+ */
+static __always_inline bool is_time_to_end(const struct connection *c, const struct sf_look *ask) {
+  if (ask->task == SF_LOOK_COUNT) return false;
+  return bpf_ktime_get_boot_ns() - c->start_ns >= (ask->task == SF_LOOK_LAST ? SECOND / 50 : SECOND);
+}
+
 static __always_inline bool moved(const struct connection *c, const struct tcp_sock *tp) {
   const struct totals *reported = &c->reported[c->sk & 1];
-  return c->flags & SF_FLAG_UNTOLD || tp->segs_in != reported->received_packets ||
-         tp->segs_out != reported->sent_packets;
+  return c->round == UNTOLD || tp->segs_in != reported->received_packets || tp->segs_out != reported->sent_packets;
 }
 
 /* False: read the ring first, then look at this one again. */
@@ -44,15 +49,17 @@ static __always_inline bool look_at(struct connection *c, struct sf_look *ask) {
   const struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
   const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
   /* The socket may be gone and its memory in use by another one. */
-  bool gone = cookie_of(sk) != c->cookie;
-  if (gone || sk->__sk_common.skc_state == TCP_CLOSE) {
+  bool gone = cookie_of(sk) != c->cookie, over = gone || sk->__sk_common.skc_state == TCP_CLOSE;
+  if (over && is_time_to_end(c, ask)) {
+    if (!ring_has_room()) return false;
     end_missed(c, tp, gone);
     return true;
   }
   ask->live++;
-  if (!emit_updates || !ask->round || c->round == ask->round || !(c->flags & SF_FLAG_ESTABLISHED)) return true;
+  if (over || !emit_updates || ask->task != SF_LOOK_REPORT || c->round == ask->round) return true;
+  if (!(c->flags & SF_FLAG_ESTABLISHED)) return true;
   if (moved(c, tp) || idle_updates)
-    if (!ring_has_room() || !emit_update(tp, c)) return false;
+    if (!ring_has_room() || !emit_standing(tp, c, SF_EVENT_UPDATE)) return false;
   c->round = ask->round;
   return true;
 }

@@ -13,10 +13,16 @@
 
 #define NOTES 8
 
+/* What a program has seen to: two numbers, mostly an address and what happened there. */
+struct note {
+  __u64 what;
+  __u64 how;
+};
+
 struct notes {
   __u32 depth;
   __u32 unused;
-  __u64 what[NOTES];
+  struct note note[NOTES];
 };
 
 struct {
@@ -26,35 +32,30 @@ struct {
   __type(value, struct notes);
 } noted SEC(".maps");
 
-/* A pointer among the arguments of a hook as a number: the verifier would not let us reckon with it. */
-static __always_inline __u64 argument(const unsigned long long *slot) {
-  __u64 number = 0;
-  bpf_probe_read_kernel(&number, sizeof(number), slot);
-  return number;
-}
-
 /*
  * For the first program. What an interrupt leaves behind that comes when the second program has just looked stays at the
  * bottom. Interrupts are never nested as deep as the stack: when it is full, it is full of that.
  */
-static __always_inline void note(__u64 what) {
+static __always_inline void note(__u64 what, __u64 how) {
   __u32 zero = 0;
   struct notes *notes = bpf_map_lookup_elem(&noted, &zero);
   if (!notes) return;
   if (notes->depth >= NOTES) notes->depth = 0;
-  notes->what[notes->depth & (NOTES - 1)] = what;
+  struct note *top = &notes->note[notes->depth & (NOTES - 1)];
+  top->what = what;
+  top->how = how;
   barrier();
   notes->depth++;
 }
 
 /* For the second one: was it passed over? Takes the note back. */
-static __always_inline bool was_missed(__u64 what) {
+static __always_inline bool was_missed(__u64 what, __u64 how) {
   __u32 zero = 0;
   struct notes *notes = bpf_map_lookup_elem(&noted, &zero);
   if (!notes) return false;
   __u32 depth = notes->depth;
   for (__u32 i = 0; i < NOTES && i < depth; i++) {
-    if (notes->what[i] != what) continue;
+    if (notes->note[i].what != what || notes->note[i].how != how) continue;
     notes->depth = i;
     return false;
   }

@@ -54,9 +54,7 @@ enum sf_flag {
   SF_FLAG_ESTABLISHED = 1, /* the handshake was completed */
   SF_FLAG_PEER_FIN = 2,    /* the peer's FIN was received */
   SF_FLAG_PRE_EXISTING = 4,
-  SF_FLAG_BOUND = 8,    /* has a local port */
   SF_FLAG_ATTEMPT = 16, /* connect was called and has not got as far as a SYN */
-  SF_FLAG_UNTOLD = 64,  /* never in a record: found, and the next snapshot has to tell of it */
   SF_FLAG_LATE = 32,    /* the end was found by looking at the table: when and from which state is not known */
 };
 
@@ -274,12 +272,20 @@ struct sf_process {
   char data[SF_PROCESS_DATA];
 };
 
+/* What user space wants of look_at_table. */
+enum sf_look_task {
+  SF_LOOK_COUNT = 0,
+  SF_LOOK_REPORT = 1, /* end what has ended unseen, send update records of what moved */
+  SF_LOOK_LAST = 2,   /* the agent stops: end what has ended unseen, young ones too */
+};
+
 /* What user space asks of look_at_table, and its answer. */
 struct sf_look {
   __u32 first; /* slot; the number of slots: the overflow, as a whole */
   __u32 count;
-  __u32 round; /* of the snapshot: send update records; 0: send none */
-  __u32 live;  /* answer: connections in this stretch */
+  __u32 task;
+  __u32 round; /* of the report */
+  __u32 live;  /* answer: connections in this stretch, those included whose end was missed and is still to be told */
   __u32 next;  /* answer: with which slot to go on. Within the stretch: the ring has to be read before */
 };
 

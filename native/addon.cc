@@ -199,8 +199,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
       if (!behind) sf_collect(agent_);
       Sleep(behind ? kWait : kPoll);
     }
-    uint64_t live = 0;
-    sf_live(agent_, &live);  // finds what was missed, so that the last counts are whole
+    uint32_t at = 0;
+    while (sf_end_missed(agent_, &at) > 0)
+      while (!Drain(&waiting)) Sleep(kWait);
     sf_detach(agent_);
     do {
       while (!Drain(&waiting)) Sleep(kWait);
@@ -211,9 +212,13 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // Between its parts the ring is read, so that there is room for all it has to say. When JavaScript is behind it waits.
   void Snapshot(std::unique_ptr<Batch> *waiting) {
+    while (!stopping_ && sf_find_again(agent_) > 0) MakeRoom(waiting);
     uint32_t at = 0;
-    while (!stopping_ && sf_snapshot(agent_, &at) > 0)
-      while (!Drain(waiting) && !stopping_) Sleep(kWait);
+    while (!stopping_ && sf_snapshot(agent_, &at) > 0) MakeRoom(waiting);
+  }
+
+  void MakeRoom(std::unique_ptr<Batch> *waiting) {
+    while (!Drain(waiting) && !stopping_) Sleep(kWait);
   }
 
   // Moves all there is in the ring to JavaScript. False: it has no room, `waiting` is to be handed over first.

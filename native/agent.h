@@ -23,6 +23,9 @@ struct sf_agent {
   uint32_t round = 0;      // of snapshots
   bool reporting = false;  // one is under way
   bool packets = false;    // the kernel lets programs look at them
+  // For connections that had no room, while one is under way; and how many had none when the last one began.
+  int search = -1;
+  uint64_t looked_for = 0;
   // The batch that sf_read is filling.
   char *at = nullptr;
   char *end = nullptr;

@@ -120,18 +120,6 @@ void destroy(struct bpf_link *&link) {
   link = nullptr;
 }
 
-int walk(struct bpf_link *link) {
-  int fd = bpf_iter_create(bpf_link__fd(link));
-  if (fd < 0) return -errno;
-  char nothing[64];
-  ssize_t got;
-  while ((got = read(fd, nothing, sizeof(nothing))) > 0) {
-  }
-  int code = got < 0 ? -errno : 0;
-  close(fd);
-  return code;
-}
-
 // Programs of a protocol that is not watched are neither loaded nor attached. Returns whether packets can be looked at,
 // which takes Linux 6.2.
 bool choose_protocols(struct sockflow_bpf *skeleton, const struct sf_options *options) {
@@ -284,15 +272,6 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   return code;
 }
 
-extern "C" int sf_find_existing(struct sf_agent *agent) {
-  if (!agent->options.existing) return 0;
-  struct bpf_link *link = bpf_program__attach_iter(agent->skeleton->progs.existing, nullptr);
-  if (!link) return -errno;
-  int code = walk(link);
-  bpf_link__destroy(link);
-  return code;
-}
-
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {
@@ -304,6 +283,7 @@ extern "C" void sf_detach(struct sf_agent *agent) {
 extern "C" void sf_close(struct sf_agent *agent) {
   if (!agent) return;
   sf_detach(agent);
+  if (agent->search >= 0) close(agent->search);
   ring_buffer__free(agent->ring);
   sockflow_bpf__destroy(agent->skeleton);
   delete agent;

@@ -2,8 +2,8 @@
 /*
  * The native core: loads the BPF programs, attaches them, reads their records. No Node in here.
  *
- *   sf_open → sf_attach → sf_find_existing, sf_read, sf_collect … sf_snapshot … sf_counts → sf_detach
- *   → sf_read, sf_end_flows … (the rest) → sf_close
+ *   sf_open → sf_attach → sf_find_existing, sf_read, sf_collect … sf_find_again, sf_snapshot … sf_counts
+ *   → sf_end_missed → sf_detach → sf_read, sf_end_flows … (the rest) → sf_close
  *
  * Not thread-safe: one thread at a time, except sf_counts, sf_live, sf_live_flows and sf_find_existing, which another thread
  * may call at any time between sf_attach and sf_close.
@@ -77,11 +77,24 @@ int sf_collect(struct sf_agent *agent);
 int sf_end_flows(struct sf_agent *agent);
 
 /*
+ * To be called before a snapshot, when sf_find_existing has returned. When connections had no room in the table since the
+ * last time, and there is some now, looks for those that still live, a part at a time. Their records go into the ring, or
+ * come with the snapshot. Returns 1 while there is more: read the ring, then call it again. 0 at the end.
+ */
+int sf_find_again(struct sf_agent *agent);
+
+/*
  * Puts an update record of each connection that moved since the last snapshot into the ring, a part of the table at a
- * time: *at is 0 at first, and moves on. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
+ * time: *at is 0 at first, and moves on. Without sf_options.updates no records, but it finds ends that the kernel hid. Returns 1 while there is more: read the ring, then call it again. 0 at the end,
  * -ENOTSUP below Linux 6.2.
  */
 int sf_snapshot(struct sf_agent *agent, uint32_t *at);
+
+/*
+ * Before sf_detach: ends the connections that have ended and whose end the kernel hid, however young, so that the last
+ * counts are whole. A part of the table at a time, as sf_snapshot.
+ */
+int sf_end_missed(struct sf_agent *agent, uint32_t *at);
 
 /* Sums over all CPUs. */
 int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);

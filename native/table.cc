@@ -14,11 +14,11 @@ namespace {
 
 // Looks at a stretch of the table and returns 1, or 0 behind its end; `at` moves on. A program is not preempted on some
 // kernels, so a stretch is short.
-int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
+int look(struct sf_agent *agent, uint32_t *at, enum sf_look_task task, uint64_t *live) {
   constexpr uint32_t stretch = 4096;
   uint32_t slots = bpf_map__max_entries(agent->skeleton->maps.slots);
   if (*at > slots) return 0;
-  struct sf_look ask = {.first = *at, .count = std::min(stretch, slots - *at), .round = round};
+  struct sf_look ask = {.first = *at, .count = std::min(stretch, slots - *at), .task = task, .round = agent->round};
   DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
   if (bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.look_at_table), &options)) return -errno;
   if (live) *live += ask.live;
@@ -30,12 +30,18 @@ int look(struct sf_agent *agent, uint32_t *at, uint32_t round, uint64_t *live) {
 
 extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot) return -ENOTSUP;
-  if (!agent->reporting) agent->round += agent->round + 1 ? 1 : 2;  // 0 means none
+  if (!agent->reporting)
+    agent->round = agent->round >= UINT32_MAX - 1 ? 1 : agent->round + 1;  // 0: none, the highest: untold
   agent->reporting = true;
   int code = *at == 0 ? report_flows(agent) : 0;
-  if (!code && agent->options.tcp) code = look(agent, at, agent->round, nullptr);
+  if (!code && agent->options.tcp) code = look(agent, at, SF_LOOK_REPORT, nullptr);
   agent->reporting = code > 0;
   return code;
+}
+
+extern "C" int sf_end_missed(struct sf_agent *agent, uint32_t *at) {
+  if (!agent->features.snapshot || !agent->options.tcp) return 0;
+  return look(agent, at, SF_LOOK_LAST, nullptr);
 }
 
 extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {
@@ -53,11 +59,11 @@ extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) 
 }
 
 extern "C" int sf_live(struct sf_agent *agent, uint64_t *live) {
-  if (!agent->features.snapshot) return -ENOTSUP;
+  if (!agent->features.snapshot || !agent->options.tcp) return -ENOTSUP;
   *live = 0;
   uint32_t at = 0;
   int code;
-  while ((code = look(agent, &at, 0, live)) > 0) {
+  while ((code = look(agent, &at, SF_LOOK_COUNT, live)) > 0) {
   }
   return code;
 }

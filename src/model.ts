@@ -170,8 +170,8 @@ export interface End {
   readonly error: number;
   /** The handshake had been completed. */
   readonly established: boolean;
-  /** A local port had been found. */
-  readonly bound: boolean;
+  /** A SYN was sent, or the program gave up before. Else a connect without an error has found no local address. */
+  readonly dialled: boolean;
   /** Found by looking at the table: when, and from which state, isn't known. */
   readonly late: boolean;
   /** No SYN was sent; the error is what the routing table says, 0 when it says nothing. */
@@ -226,7 +226,7 @@ export interface ConnectionRecord {
   natOriginal?: { readonly address: string; readonly port: number };
   /** Recognised by what was said, not by the port. */
   readonly protocolName?: 'quic';
-  /** Older than the agent. */
+  /** Older than the agent, or begun when the table of connections was full. */
   readonly preExisting: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
   readonly state: string;

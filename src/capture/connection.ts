@@ -130,7 +130,7 @@ export function decodeConnection(
         ? {
             error: u16(at.error),
             established: (flags & sfFlag.established) !== 0,
-            bound: (flags & sfFlag.bound) !== 0,
+            dialled: u32(at.sentPackets) > 0 || u8(at.shutdown) !== 0,
             late: (flags & sfFlag.late) !== 0,
             attempt: (flags & sfFlag.attempt) !== 0,
           }

@@ -82,7 +82,7 @@ export function decodeFlow(
       ? {
           error: u16(at.error),
           established: true,
-          bound: true,
+          dialled: true,
           attempt: false,
           late: false,
           reason: reasons[u8(at.reason) as keyof typeof reasons] ?? 'closed',

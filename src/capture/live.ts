@@ -32,8 +32,7 @@ export function openLive(options: Options, log: Log, ledger: Ledger): Source {
     identify: (emit) => identify(options, log, ledger, emit),
     start({ onBatch }: Sink) {
       capture = startCapture(captureOptions(options, selection), onBatch, (text) => log.debug(text));
-      if (selection.wantsUpdate || selection.wantsListeners)
-        snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
+      snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
       return describe(options, selection, capture.features);
     },
     counts: () => capture.counts(),

@@ -46,7 +46,7 @@ export interface CaptureOptions {
   readonly listeners: boolean;
   /** Put congestion window, delivery rate and the like behind each record. */
   readonly details: boolean;
-  /** Snapshots report connections that moved. */
+  /** Snapshots report connections that moved; else they only find what was lost or hidden. */
   readonly updates: boolean;
   /** Those that did not move, too. */
   readonly idleUpdates: boolean;
@@ -78,7 +78,7 @@ export interface NativeCapture {
    * batch. Throws CaptureError.
    */
   start(onBatch: (buffer: ArrayBuffer, length: number) => void, onEnd: () => void): Features;
-  /** Asks the reader thread for an update record of each connection that moved since the last time. */
+  /** Asks the reader thread for a snapshot: it finds what was lost or hidden, and reports what moved since the last one. */
   requestSnapshot(): void;
   /** The kernel side's sums, indexed by sfCounter, and at sfCounter.max how many connections live, behind it UDP conversations. Also after the end. */
   counts(): Float64Array;

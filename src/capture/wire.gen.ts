@@ -200,9 +200,7 @@ export const sfFlag = {
   established: 1,
   peerFin: 2,
   preExisting: 4,
-  bound: 8,
   attempt: 16,
-  untold: 64,
   late: 32,
 } as const;
 

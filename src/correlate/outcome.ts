@@ -51,6 +51,6 @@ function outcomeOf({ end, state }: ConnectionRecord): Outcome {
   if (end?.late) return {}; // nobody saw from which state it came
   if (end?.attempt) return { reason: 'unreachable', error: '_OTHER' };
   if (state === 'syn_sent')
-    return end?.bound ? { reason: 'cancelled' } : { reason: 'unreachable', error: 'address_not_available' };
+    return end?.dialled ? { reason: 'cancelled' } : { reason: 'unreachable', error: 'address_not_available' };
   return byState[state] ?? { reason: 'reset_local', error: '_OTHER' };
 }

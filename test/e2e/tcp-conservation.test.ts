@@ -4,7 +4,7 @@ import { type Agent, attribute, ends, type JsonRecord, withAgent } from '../supp
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
-import { allEnded, watching, withLab } from '../support/lab.ts';
+import { allEnded, type Lab, watching, withLab } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { books } from '../support/summary.ts';
 import { runClient, startServer } from '../support/workload.ts';
@@ -131,6 +131,119 @@ test.serial('a table that is far too small: each connection is followed or a cou
       t.is(left, 0);
       t.is(opened, closed + table);
       t.is(ends(records).length, closed);
+    });
+  });
+});
+
+function isEnd(record: JsonRecord): boolean {
+  return ends([record]).length > 0;
+}
+
+/** Of those that are still there: what was found, at start or later. */
+function found(agent: Agent): JsonRecord[] {
+  return agent
+    .records()
+    .filter((record) => attribute(record, 'sockflow.connection.pre_existing') === true && !isEnd(record));
+}
+
+function endOf(record: JsonRecord): string {
+  return `${attribute(record, 'sockflow.connection.role')} ${attribute(record, 'sockflow.connection.id')}`;
+}
+
+test.serial(
+  'connections that had no room are found again when there is some: each was lost once, and lives once',
+  async (t) => {
+    await withLab(t, async ({ namespace, client, server, clientFile, serverFile }) => {
+      const live = 3000;
+      const options = ['--events', 'update,close', '--interval', '1s', '--max-connections', '1024'];
+      await withAgent(watching(namespace, ...options), async (agent) => {
+        const listener = await server.listen('127.0.0.1', 4096);
+        await client.do('connect-many', live, '127.0.0.1', listener.port);
+        await server.do('accept-many', listener.fd, live);
+        // The first ones have the places; their end makes room for others.
+        await client.do('close-all', 3, 1502);
+        await server.do('close-all', listener.fd + 1, listener.fd + 1500);
+        const owners = () => new Set(found(agent).map((record) => attribute(record, 'process.executable.path')));
+        // Process by process, as far as there is room.
+        await agent.waitFor('what was lost', () => owners().size === 2);
+        t.deepEqual(owners(), new Set([clientFile, serverFile]));
+        t.true(found(agent).every((record) => attribute(record, 'sockflow.process.attribution') === 'snapshot'));
+        await Promise.all([client.kill(), server.kill()]);
+        t.is(await allEnded(namespace), '');
+        const { records, summary } = await agent.stop();
+        t.log(summary);
+        const again = ends(records).filter((record) => attribute(record, 'sockflow.connection.pre_existing')).length;
+        const { opened, closed, live: left, lost } = books(summary);
+        const table = lost['kernel table_full'] ?? 0;
+        t.deepEqual({ left, lost }, { left: 0, lost: { 'kernel table_full': table } });
+        t.is(opened, 2 * live + again, 'what is found again counts once more');
+        t.is(opened, closed + table);
+        t.is(ends(records).length, closed);
+        t.is(new Set(ends(records).map(endOf)).size, closed, 'no end is told twice');
+      });
+    });
+  },
+);
+
+/** Before the agent starts. */
+async function crowd({ client, server }: Lab, live: number): Promise<void> {
+  const listener = await server.listen('127.0.0.1', 4096);
+  const accepted = server.do('accept-many', listener.fd, live);
+  await client.do('connect-many', live, '127.0.0.1', listener.port);
+  await accepted;
+}
+
+test.serial('what was found at start and had no room in the ring is told later, each once', async (t) => {
+  await withLab(t, async (lab) => {
+    const live = 4000;
+    await crowd(lab, live);
+    const options = ['--events', 'update,close', '--interval', '1s', ...TINY];
+    await withAgent(watching(lab.namespace, ...options), async (agent) => {
+      const told = () => new Set(found(agent).map(endOf));
+      await agent.waitFor('all that was there', () => told().size >= 2 * live);
+      // One look more: only what moved is told again.
+      await lab.client.do('send-on', 3, 4);
+      const moved = ['sent', 'received'].map((way) => `sockflow.connection.${way}.bytes`);
+      const having = (name: string) => found(agent).filter((record) => attribute(record, name) === 1).length;
+      await agent.waitFor('updates of both ends', () => moved.every((name) => having(name) > 0));
+      const still = found(agent).filter((record) => moved.every((name) => attribute(record, name) === 0));
+      t.is(still.length, 2 * live);
+      await Promise.all([lab.client.kill(), lab.server.kill()]);
+      t.is(await allEnded(lab.namespace), '');
+      const { records, summary } = await agent.stop();
+      t.log(summary);
+      const { opened, closed, live: left, lost } = books(summary);
+      const ring = lost['kernel ring_full'] ?? 0;
+      t.deepEqual(
+        { opened, left, lost },
+        { opened: 2 * live, left: 0, lost: ring > 0 ? { 'kernel ring_full': ring } : {} },
+      );
+      t.is(opened, closed + ring);
+      t.is(ends(records).length, closed);
+    });
+  });
+});
+
+test.serial('more at start than table and ring have room for: each lives, ends or is a counted loss', async (t) => {
+  await withLab(t, async (lab) => {
+    const live = 3000;
+    await crowd(lab, live);
+    const options = ['--events', 'update,close', '--interval', '1s', '--max-connections', '1024', ...TINY];
+    await withAgent(watching(lab.namespace, ...options), async (agent) => {
+      await agent.waitFor('all that the table has room for', () => new Set(found(agent).map(endOf)).size >= 1024);
+      await Promise.all([lab.client.kill(), lab.server.kill()]);
+      t.is(await allEnded(lab.namespace), '');
+      const { records, summary } = await agent.stop();
+      t.log(summary);
+      const { opened, closed, live: left, lost } = books(summary);
+      const { 'kernel table_full': table = 0, 'kernel ring_full': ring = 0, ...others } = lost;
+      t.deepEqual({ left, others }, { left: 0, others: {} });
+      // Ends make room while the rest still lives, so some may have been found again: they count once more.
+      t.true(table > 0);
+      t.true(opened >= 2 * live);
+      t.is(opened, closed + table + ring);
+      t.is(ends(records).length, closed);
+      t.is(new Set(ends(records).map(endOf)).size, closed, 'no end is told twice');
     });
   });
 });

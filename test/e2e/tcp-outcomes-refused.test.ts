@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { type Lab, shell } from '../support/lab.ts';
 import { Namespace } from '../support/netns.ts';
 import { both, cause, errno, nothingElse } from '../support/outcomes.ts';
-import { SO_ERROR, type Sockets } from '../support/sockets.ts';
+import { option, SO_ERROR, type Sockets } from '../support/sockets.ts';
 
 const { EACCES, EADDRNOTAVAIL, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL, ENETUNREACH } = errno;
 
@@ -223,5 +223,34 @@ cause('no local port is left: failed as address_not_available', async (lab, _, t
     'server close fin_remote - 0/0',
   ];
 });
+
+/** A socket whose address others may share. */
+async function sharing(client: Sockets, address: string, port: number): Promise<number> {
+  const fd = await client.socket(address);
+  await client.do('option', fd, ...option.reuseAddress, 1);
+  await client.do('bind', fd, address, port);
+  return fd;
+}
+
+cause(
+  'both addresses are those of another connection: failed as address_not_available',
+  async ({ client, server }, address, t) => {
+    const listener = await server.listen(address);
+    const first = await sharing(client, address, 0);
+    await client.do('connect', first, address, listener.port);
+    const second = await sharing(client, address, await client.do('local-port', first));
+    t.is(await client.errno('connect', second, address, listener.port), EADDRNOTAVAIL);
+    await client.do('close', first);
+    const accepted = await server.do('accept', listener.fd);
+    await server.do('drain', accepted);
+    await server.do('close', accepted);
+    return [
+      'client failed unreachable address_not_available 0/0',
+      'client close fin_local - 0/0',
+      'server close fin_remote - 0/0',
+    ];
+  },
+  both,
+);
 
 nothingElse();

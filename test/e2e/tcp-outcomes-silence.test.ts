@@ -111,4 +111,15 @@ cause('a connect is given up by connect(AF_UNSPEC): cancelled', async (lab) => {
   return ['client close cancelled - 0/0'];
 });
 
+cause('a fast-open connect is given up before it sends anything: cancelled', async (lab, address, t) => {
+  await lab.sh('sysctl -q net.ipv4.tcp_fastopen=5'); // no cookie has to be asked for
+  const listener = await lab.server.listen(address);
+  const fd = await lab.client.socket(address);
+  await lab.client.do('option', fd, ...option.fastOpenConnect, 1);
+  await lab.client.do('connect', fd, address, listener.port);
+  t.is(await lab.sh('ss -Htn state syn-sent | wc -l'), '1\n');
+  await lab.client.do('close', fd);
+  return ['client close cancelled - 0/0'];
+});
+
 nothingElse();

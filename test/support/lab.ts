@@ -31,7 +31,7 @@ const RESET = `nft flush ruleset
 ip route flush table main
 ip -6 route flush table main
 if [ -e /proc/sys/net/ipv4/conf/out ]; then ip link delete out; fi
-sysctl -q net.ipv4.tcp_abort_on_overflow=0 net.ipv4.tcp_orphan_retries=0 net.ipv4.ip_local_port_range="32768 60999"`;
+sysctl -q net.ipv4.tcp_abort_on_overflow=0 net.ipv4.tcp_fastopen=1 net.ipv4.tcp_orphan_retries=0 net.ipv4.ip_local_port_range="32768 60999"`;
 
 export async function createLab(t: ExecutionContext, namespace: Namespace): Promise<Lab> {
   const clientFile = named(t, 'sockets', 'lab-client');

@@ -150,7 +150,7 @@ const inPod = { uid: '7'.repeat(32), details: { name: 'db-0', namespace: 'shop' 
 
 const oddities: readonly Partial<ConnectionRecord>[] = [
   {},
-  { end: { error: 0, established: true, bound: true, attempt: false, late: true } },
+  { end: { error: 0, established: true, dialled: true, attempt: false, late: true } },
   { ...ipv6, role: 'server', handshakeDuration: undefined },
   { interfaceName: 'eth0', errorType: 'connection_refused', closeReason: 'refused', smoothedRtt: undefined },
   { errorType: 'connection_reset', closeReason: 'reset_remote' },

@@ -117,6 +117,7 @@ export class Sockets {
 
 /** Option names and levels of Linux, as numbers. */
 export const option = {
+  reuseAddress: [1, 2],
   keepalive: [1, 9],
   keepIdle: [6, 4],
   keepInterval: [6, 5],
@@ -124,6 +125,7 @@ export const option = {
   synCount: [6, 7],
   userTimeout: [6, 18],
   fastOpen: [6, 23],
+  fastOpenConnect: [6, 30],
 } as const;
 
 /** level and name of SO_ERROR. */

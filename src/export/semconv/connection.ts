@@ -90,8 +90,12 @@ export const connection: readonly Attribute<ConnectionRecord>[] = [
   ),
   define('sockflow.connection.id', 'string', 'The same on both ends of a connection', 'always', (record) => record.id),
   oneOf('sockflow.connection.role', roles, 'Which end of it the record is of', 'always', (record) => record.role),
-  define('sockflow.connection.pre_existing', 'boolean', 'Older than the agent', 'true only', (record) =>
-    record.preExisting ? true : undefined,
+  define(
+    'sockflow.connection.pre_existing',
+    'boolean',
+    'Older than the agent, or begun when its table of connections was full',
+    'true only',
+    (record) => (record.preExisting ? true : undefined),
   ),
   written('sockflow.connection.start_time', 'When the connection began', 'always', {
     length: TIME_LENGTH,

@@ -27,7 +27,7 @@ test('a process and its connection', (t) => {
         role: sfRole.client,
         attribution: sfAttribution.open,
         state: 5,
-        flags: sfFlag.established | sfFlag.bound,
+        flags: sfFlag.established,
         timeNs: 1_790_000_000_123_456_789n,
         startNs: 1_790_000_000_000_000_001n,
         cookie: 99n,
@@ -73,7 +73,7 @@ test('a process and its connection', (t) => {
     smoothedRtt: 0.25,
     minRtt: undefined,
     busyTime: 0.012,
-    end: { error: 0, established: true, bound: true, late: false, attempt: false },
+    end: { error: 0, established: true, dialled: true, late: false, attempt: false },
   });
   t.like(record?.process, {
     pid: 42,

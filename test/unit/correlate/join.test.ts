@@ -6,7 +6,7 @@ import { makeProcess, makeRecord } from '../../support/otlp-records.ts';
 
 const wget = makeProcess(1, { executableName: 'wget' });
 const nginx = makeProcess(2, { executableName: 'nginx' });
-const late = { error: 0, established: true, bound: true, attempt: false, late: false };
+const late = { error: 0, established: true, dialled: true, attempt: false, late: false };
 const local = { localAddress: '127.0.0.1', peerAddress: '127.0.0.1' } as const;
 
 /** One end of connection `number`, of this host. */

@@ -7,7 +7,7 @@ function outcome(state: string, end: Partial<End>) {
   const record = {
     event: 'close',
     state,
-    end: { error: 0, established: true, bound: true, late: false, attempt: false, ...end },
+    end: { error: 0, established: true, dialled: true, late: false, attempt: false, ...end },
   } as ConnectionRecord;
   correlateOutcome(record);
   return [record.event, record.closeReason, record.errorType];
@@ -45,7 +45,7 @@ const rows: [string, string, Partial<End>, ReturnType<typeof outcome>][] = [
     ['failed', 'unreachable', 'network_unreachable'],
   ],
   ['given up by its own process', 'syn_sent', attempt, ['close', 'cancelled', undefined]],
-  ['no port left', 'syn_sent', { ...attempt, bound: false }, ['failed', 'unreachable', 'address_not_available']],
+  ['no port left', 'syn_sent', { ...attempt, dialled: false }, ['failed', 'unreachable', 'address_not_available']],
   [
     'no route: no SYN was sent',
     'close',

@@ -9,7 +9,7 @@ import { createFakeProc } from '../../support/fake-proc.ts';
 import { makeProcess, makeRecord } from '../../support/otlp-records.ts';
 
 const SECOND = 1_000_000_000n;
-const ENDED = { error: 0, established: true, bound: true, attempt: false, late: false };
+const ENDED = { error: 0, established: true, dialled: true, attempt: false, late: false };
 const ADDRESS = '10.0.0.1';
 const curl = makeProcess(7, { pid: 7, serial: 3 });
 const wget = makeProcess(8, { pid: 8, serial: 4 });

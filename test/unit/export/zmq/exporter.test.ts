@@ -10,7 +10,7 @@ const silent = { warn: () => undefined, limited: () => undefined, debug: () => u
 const deltas = { sentBytes: 10, receivedBytes: 200, sentPackets: 3, receivedPackets: 40 };
 const client = makeProcess(1);
 const server = makeProcess(2);
-const end = { error: 0, established: true, bound: true, late: false, attempt: false };
+const end = { error: 0, established: true, dialled: true, late: false, attempt: false };
 
 function contextOf(subscribers: readonly Subscriber[], options: Partial<ZmqContext['options']> = {}): ZmqContext {
   return {

@@ -6,7 +6,7 @@ import { makeProcess, makeRecord } from '../../../support/otlp-records.ts';
 const deltas = { sentBytes: 10, receivedBytes: 200, sentPackets: 3, receivedPackets: 40 };
 const local = makeProcess(1);
 const peer = makeProcess(2);
-const end = { error: 0, established: true, bound: true, late: false, attempt: false };
+const end = { error: 0, established: true, dialled: true, late: false, attempt: false };
 
 function flowOf(changes: Partial<ConnectionRecord> = {}, retransmits = 0): Flow {
   return toFlow(makeRecord(0, { deltas, process: local, peerProcess: peer, end, ...changes }), retransmits);

@@ -6,7 +6,7 @@ import { makeProcess, makeRecord } from '../../../support/otlp-records.ts';
 
 const web = makeProcess(1);
 const database = makeProcess(2);
-const over = { error: 0, established: true, bound: true, late: false, attempt: false };
+const over = { error: 0, established: true, dialled: true, late: false, attempt: false };
 const deltas = { sentBytes: 10, receivedBytes: 20, sentPackets: 1, receivedPackets: 2 };
 const ending = { event: 'close', end: over } as const;
 
