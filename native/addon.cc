@@ -6,6 +6,7 @@
 // counts() and the search for older connections alone reach past it, which the core allows.
 // End: stop() sets a flag → the reader detaches, reads the ring to its end, hands over the last batch, releases the
 // thread-safe function → Node calls finished() on the JavaScript thread → join, close, call onEnd.
+#include <malloc.h>
 #include <napi.h>
 #include <string.h>
 
@@ -24,11 +25,9 @@ namespace {
 
 constexpr int kCounts = SF_COUNT_MAX + 2;
 constexpr size_t kBatchBytes = 256 * 1024;
-// What JavaScript has not taken yet; more stays in the ring, which counts its losses.
-constexpr int kBatchesUnderWay = 16;
-// With what it has taken in this turn of its event loop: so a turn ends, and timers, signals and answers get theirs, however
-// much comes.
-constexpr int kBatchesInATurn = 2 * kBatchesUnderWay;
+// What JavaScript has not taken yet, and what it has taken in this turn of its event loop: so a turn ends, and timers,
+// signals and answers get theirs, however much comes. More stays in the ring, which counts its losses.
+constexpr size_t kBytesInATurn = 8 * kBatchBytes;
 constexpr auto kPoll = std::chrono::milliseconds(25);
 constexpr auto kWait = std::chrono::milliseconds(2);  // JavaScript is behind: look again soon
 
@@ -41,9 +40,13 @@ Napi::Error to_error(Napi::Env env, struct sf_error *error) {
   return result;
 }
 
+// As large as what is in it.
 struct Batch {
-  std::vector<char> bytes = std::vector<char>(kBatchBytes);
-  size_t used = 0;
+  Batch(const char *from, size_t used) : bytes(std::make_unique_for_overwrite<char[]>(used)), used(used) {
+    memcpy(bytes.get(), from, used);
+  }
+  std::unique_ptr<char[]> bytes;
+  size_t used;
 };
 
 class Capture : public Napi::ObjectWrap<Capture> {
@@ -102,7 +105,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     }
     on_end_ = Napi::Persistent(info[1].As<Napi::Function>());
     Ref();  // alive until finished()
-    deliver_ = Napi::ThreadSafeFunction::New(env, info[0].As<Napi::Function>(), "sockflow", kBatchesUnderWay, 1, this,
+    deliver_ = Napi::ThreadSafeFunction::New(env, info[0].As<Napi::Function>(), "sockflow", 0, 1, this,
                                              [](Napi::Env env, Capture *self) { self->Finished(env); });
     reader_ = std::thread(&Capture::ReadLoop, this);
     // On this thread, while the reader makes room in the ring.
@@ -225,34 +228,27 @@ class Capture : public Napi::ObjectWrap<Capture> {
   bool Drain(std::unique_ptr<Batch> *waiting) {
     if (*waiting && !HandOver(waiting)) return false;
     for (;;) {
-      auto batch = Spare();
-      long used = sf_read(agent_, batch->bytes.data(), batch->bytes.size());
-      if (used <= 0) {
-        spare_ = std::move(batch);
-        return true;
-      }
-      batch->used = used;
-      bool more = batch->bytes.size() - batch->used < SF_RECORD_MAX;
-      *waiting = std::move(batch);
+      long used = sf_read(agent_, read_.data(), read_.size());
+      if (used <= 0) return true;
+      bool more = read_.size() - used < SF_RECORD_MAX;
+      *waiting = std::make_unique<Batch>(read_.data(), used);
       if (!HandOver(waiting)) return false;
       if (!more) return true;
     }
   }
 
-  // An idle host polls without allocating.
-  std::unique_ptr<Batch> Spare() { return spare_ ? std::move(spare_) : std::make_unique<Batch>(); }
-
   bool HandOver(std::unique_ptr<Batch> *batch) {
     if (going_down_) return true;  // nobody takes anything any more
-    if (under_way_ >= kBatchesInATurn) return false;
-    under_way_++;
+    size_t used = (*batch)->used;
+    if (under_way_ + used > kBytesInATurn) return false;
+    under_way_ += used;
     auto *call = new Delivery{this, std::move(*batch)};
     napi_status status = deliver_.NonBlockingCall(call, [](Napi::Env env, Napi::Function callback, Delivery *raw) {
       std::unique_ptr<Delivery> delivery(raw);
       delivery->capture->Deliver(env, callback, *delivery->batch);
     });
     if (status == napi_ok || status == napi_closing) return true;
-    under_way_--;
+    under_way_ -= used;
     *batch = std::move(call->batch);
     delete call;
     return false;
@@ -265,9 +261,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
 
   // JavaScript thread. One ArrayBuffer for all batches: memory outside the heap that comes and goes costs the collector.
   void Deliver(Napi::Env env, Napi::Function callback, const Batch &batch) {
-    taken_++;
+    taken_ += batch.used;
     if (buffer_.IsEmpty()) buffer_ = Napi::Persistent(Napi::ArrayBuffer::New(env, kBatchBytes));
-    memcpy(buffer_.Value().Data(), batch.bytes.data(), batch.used);
+    memcpy(buffer_.Value().Data(), batch.bytes.get(), batch.used);
     callback.Call({buffer_.Value(), Napi::Number::New(env, static_cast<double>(batch.used))});
   }
 
@@ -276,11 +272,11 @@ class Capture : public Napi::ObjectWrap<Capture> {
   Napi::ThreadSafeFunction deliver_;
   Napi::FunctionReference on_end_;
   std::thread reader_;
-  std::unique_ptr<Batch> spare_;
+  std::vector<char> read_ = std::vector<char>(kBatchBytes);  // reader thread
   Napi::Reference<Napi::ArrayBuffer> buffer_;
   int existing_error_ = 0;
-  std::atomic<int> under_way_{0};
-  int taken_ = 0;  // JavaScript thread
+  std::atomic<size_t> under_way_{0};  // bytes
+  size_t taken_ = 0;                  // JavaScript thread
   std::atomic<bool> going_down_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> snapshot_wanted_{false};
@@ -298,7 +294,16 @@ Napi::Value Enumeration(const Napi::CallbackInfo &info) {
   return names;
 }
 
+// glibc learns from what is freed to keep blocks of up to 32 MiB for later: with the texts and requests of a burst that is
+// a hundred MiB. A fixed limit gives each large block back when it is freed.
+void keep_no_large_blocks() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  keep_no_large_blocks();
   exports.Set("sources", Napi::String::New(env, SOURCES));
   exports.Set("Capture", Capture::Define(env));
   exports.Set("enumeration", Napi::Function::New(env, Enumeration));

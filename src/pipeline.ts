@@ -34,8 +34,8 @@ export interface Callbacks {
 /** Makes the outputs; may throw a UsageError or a StartError. */
 export type CreateOutputs = (context: ExporterContext) => Exporter[] | Promise<Exporter[]>;
 
-/** Records that the outputs get at a time; more than one batch from the kernel side has. */
-const PORTION = 2_048;
+/** Records that the outputs get at a time: what they make of them are large blocks, and few of these are alive at once. */
+const PORTION = 512;
 
 /** Throws StartError when the host does not let it. */
 export async function startPipeline(

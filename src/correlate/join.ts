@@ -51,8 +51,8 @@ interface Waiting {
 }
 
 export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptions): Join {
-  const connections = new RecentMap<string, End[]>(LIMIT);
-  const recent = new RecentMap<string, End[]>(RECENT);
+  const connections = new RecentMap<string, readonly End[]>(LIMIT);
+  const recent = new RecentMap<string, readonly End[]>(RECENT);
   const addresses = new Set(ownAddresses());
   /** Where one has waited in vain: nobody of this host is there. */
   const elsewhere = new LRUCache<string, true>({ max: MOST_ADDRESSES });
@@ -76,8 +76,9 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
 
   /** This end, and the other one as far as it is known. */
   const meet = (record: ConnectionRecord): [own: End, other: End | undefined] => {
-    const ends = connections.get(record.id) ?? recent.get(record.id) ?? [];
-    const own = ends.find(({ cookie }) => cookie === record.cookie) ?? addEnd(ends, record);
+    const known = connections.get(record.id) ?? recent.get(record.id) ?? [];
+    const found = known.find(({ cookie }) => cookie === record.cookie);
+    const [own, ends] = found ? [found, known] : addEnd(known, record);
     own.process = record.process ?? own.process;
     own.hasEnded ||= record.end !== undefined;
     const isOver = ends.length === 2 && ends.every(({ hasEnded }) => hasEnded);
@@ -162,13 +163,16 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
  * Ports of UDP come again, and its ids with them: when both have ended it is another conversation, and who has ended makes
  * room for its like. Of a group one receiver is remembered.
  */
-function addEnd(ends: End[], { cookie, role, peerAddress, process }: ConnectionRecord): End {
+function addEnd(
+  known: readonly End[],
+  { cookie, role, peerAddress, process }: ConnectionRecord,
+): [own: End, ends: readonly End[]] {
   const fresh = { cookie, role, peerAddress, process, hasEnded: false, hasWaited: false };
-  if (ends.length === 2 && ends.every(({ hasEnded }) => hasEnded)) ends.length = 0;
-  const old = ends.findIndex((end) => end.hasEnded && !arePartners(end, fresh));
-  if (old >= 0) ends[old] = fresh;
-  else if (ends.length < 2) ends.push(fresh);
-  return fresh;
+  if (known.length === 2 && known.every(({ hasEnded }) => hasEnded)) return [fresh, [fresh]];
+  const old = known.findIndex((end) => end.hasEnded && !arePartners(end, fresh));
+  if (old >= 0) return [fresh, known.with(old, fresh)];
+  // A list that grows by push has room for 17: too much for each of so many connections.
+  return [fresh, known.length < 2 ? known.concat(fresh) : known];
 }
 
 function arePartners(one: End, other: End): boolean {
