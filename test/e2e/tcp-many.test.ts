@@ -1,19 +1,14 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import test, { type ExecutionContext } from 'ava';
-import { type Agent, attribute, type JsonRecord, startAgent } from '../support/agent.ts';
+import { attribute, type JsonRecord, startAgent } from '../support/agent.ts';
+import { gather, memoryOf, readerTime, SOCKETS } from '../support/crowd.ts';
 import { allEnded, shell, watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { settled } from '../support/processes.ts';
-import { Sockets } from '../support/sockets.ts';
 import { books } from '../support/summary.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-
-/** A process may have 20,000 descriptors, so ten of them share 100,000 sockets. */
-const PAIRS = 5;
-const EACH = 10_000;
-const SOCKETS = 2 * PAIRS * EACH;
 
 /** Reads a file of records as it grows, and keeps of each end only the last totals that were said of it, and their growth. */
 class Tail {
@@ -64,49 +59,21 @@ class Tail {
   }
 }
 
-function residentMiB(agent: Agent): number {
-  const kib = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
-  return Math.round(Number(kib) / 1024);
-}
-
-/** CPU time of the thread that reads the ring and looks at the table. */
-function readerMs(agent: Agent): number {
-  const tasks = `/proc/${agent.pid}/task`;
-  const reader = readdirSync(tasks).find((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'sockflow-reader\n');
-  return Number(readFileSync(`${tasks}/${reader}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
-}
-
-interface Crowd {
-  clients: Sockets[];
-  servers: Sockets[];
-}
-
-/** All connections are there, none was used. The descriptors of a client are 3, 4, 5 …. */
-async function crowd(namespace: Namespace): Promise<Crowd> {
-  const many = () => Array.from({ length: PAIRS }, () => Sockets.start(namespace));
-  const [clients, servers] = [many(), many()];
-  for (const [i, server] of servers.entries()) {
-    const listener = await server.listen('127.0.0.1', 4096);
-    const accepted = server.do('accept-many', listener.fd, EACH);
-    await clients[i]?.do('connect-many', EACH, '127.0.0.1', listener.port);
-    await accepted;
-  }
-  return { clients, servers };
-}
-
 async function observeCrowd(t: ExecutionContext, namespace: Namespace, file: string): Promise<void> {
   const stdout = openSync(file, 'w');
   const options = ['--events', 'update,close,failed', '--interval', '2s', '--shutdown-timeout', '40s'];
-  const { clients, servers } = await crowd(namespace); // older than the agent, so the search for them is part of it
+  const { clients, servers, move } = await gather(namespace); // older than the agent, so the search for them is part of it
   const began = performance.now();
   const agent = await startAgent(watching(namespace, ...options), { stdout });
   closeSync(stdout);
-  t.log(`ready after ${Math.round(performance.now() - began)} ms with ${SOCKETS} sockets, ${residentMiB(agent)} MiB`);
+  t.log(
+    `ready after ${Math.round(performance.now() - began)} ms with ${SOCKETS} sockets, ${memoryOf(agent.pid).now} MiB`,
+  );
   const tail = new Tail(file);
   try {
     for (const bytes of [0, 1, 2]) {
-      const before = readerMs(agent);
-      if (bytes > 0) await Promise.all(clients.map((client) => client.do('send-on', 3, 2 + EACH)));
+      const before = readerTime(agent.pid);
+      if (bytes > 0) await move();
       // Of a connection, one end sends and the other receives. Before they are used both have neither.
       const wanted = bytes > 0 ? SOCKETS : 2 * SOCKETS;
       const have = await settled(
@@ -115,7 +82,10 @@ async function observeCrowd(t: ExecutionContext, namespace: Namespace, file: str
         30_000,
       );
       t.is(have, wanted);
-      t.log(`${bytes} bytes each: ${residentMiB(agent)} MiB, reader thread ${Math.round(readerMs(agent) - before)} ms`);
+      const { now, most } = memoryOf(agent.pid);
+      t.log(
+        `${bytes} bytes each: ${now} MiB (at most ${most}), reader thread ${Math.round(readerTime(agent.pid) - before)} ms`,
+      );
     }
     // One side first: of ends that die at the same moment, the kernel may keep one for a minute.
     await Promise.all(clients.map((client) => client.kill()));
