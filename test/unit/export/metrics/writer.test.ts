@@ -8,16 +8,23 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import test from 'ava';
+import { toJson } from '../../../../src/export/otlp/json-body.ts';
 import { ConnectionMetrics } from '../../../../src/export/otlp/metrics/connections.ts';
+import { type ExemplarFilter, readExemplarFilter } from '../../../../src/export/otlp/metrics/exemplars.ts';
 import { createMetricProducer } from '../../../../src/export/otlp/metrics/producer.ts';
 import { encodeRequest } from '../../../../src/export/otlp/metrics/writer.ts';
+import { checkJson, decodeOfficially } from '../../../support/official-otlp.ts';
 import { decodeMetrics } from '../../../support/otlp-decode.ts';
 import { makeVariedRecords } from '../../../support/otlp-records.ts';
 
 const resource = resourceFromAttributes({ 'service.name': 'größe', port: 7, on: true }, { schemaUrl: 'http://x' });
 
-async function collect(histogram: 'explicit' | 'exponential', temporality: AggregationTemporality) {
-  const metrics = new ConnectionMetrics({ histogram });
+async function collect(
+  histogram: 'explicit' | 'exponential',
+  temporality: AggregationTemporality,
+  exemplars?: ExemplarFilter,
+) {
+  const metrics = new ConnectionMetrics({ histogram, exemplars });
   for (const record of makeVariedRecords()) metrics.add(record);
   const producer = createMetricProducer({
     instruments: Object.values(metrics.instruments),
@@ -41,6 +48,22 @@ for (const histogram of ['explicit', 'exponential'] as const)
       t.true((ours[0]?.scopes[0]?.items.length ?? 0) > 8);
       t.deepEqual(ours, theirs);
     });
+
+for (const histogram of ['explicit', 'exponential'] as const)
+  test(`${histogram} histograms with exemplars hold by the official definitions, in JSON, too`, async (t) => {
+    const filter = readExemplarFilter(true, { OTEL_METRICS_EXEMPLAR_FILTER: 'always_on' });
+    const bytes = encodeRequest(await collect(histogram, AggregationTemporality.CUMULATIVE, filter));
+    const { resourceMetrics } = decodeOfficially('metrics', bytes);
+    const metrics: Record<string, Points | undefined>[] = resourceMetrics[0].scopeMetrics[0].metrics;
+    const field = histogram === 'explicit' ? 'histogram' : 'exponentialHistogram';
+    const points = metrics.flatMap((metric) => metric[field]?.dataPoints ?? []);
+    t.true(points.flatMap(({ exemplars }) => exemplars).length > points.length / 2);
+    t.notThrows(() => checkJson('metrics', JSON.parse(String(toJson('METRICS', bytes)))));
+  });
+
+interface Points {
+  readonly dataPoints: readonly { readonly exemplars: readonly unknown[] }[];
+}
 
 test('gauges, doubles, large and negative numbers are, too; the same attributes in two kinds of points', (t) => {
   const attributes = { text: '日本語', number: 2 ** 40, half: 0.5, yes: false, list: ['a', 'b'] };
