@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { only, startAgent } from '../support/agent.ts';
@@ -15,7 +16,7 @@ import {
 } from '../support/collector.ts';
 import { exchange } from '../support/exchange.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
-import { PATIENCE, settled } from '../support/processes.ts';
+import { PATIENCE, result, settled } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const CONNECTIONS = 503;
@@ -144,5 +145,76 @@ test.serial('a series that nobody uses ends after its last values, and begins an
     t.is(sum(lives(before)), 11);
     t.is(sum(lives(after)), 11, 'what had ended is not in it');
     t.true(after.every(({ start }) => start > ended));
+  });
+});
+
+/** Dials each of these ports of the loopback once, from inside the namespace; nobody listens there. */
+async function dial(namespace: Namespace, ports: number): Promise<void> {
+  const script = `
+    const { connect } = require('node:net');
+    for (let port = 1; port <= ${ports}; port++) connect(port, '127.0.0.1').on('error', () => undefined);
+  `;
+  const { code, stderr } = await result(spawn('nsenter', [`--net=${namespace.path}`, process.execPath, '-e', script]));
+  if (code !== 0) throw new Error(stderr);
+}
+
+test.serial('beyond the limit one series has all the others; deltas add up to what happened', async (t) => {
+  const PORTS = 97;
+  await withNamespace(async (namespace) => {
+    const env = { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta' };
+    const args = ['--metric-limit', '10', '--metric-interval', '300ms'];
+    const { agent, collector } = await watch(t, namespace, args, env);
+    await dial(namespace, PORTS);
+    await agent.waitForEnds(namespace, PORTS);
+    await dial(namespace, PORTS);
+    await agent.waitForEnds(namespace, 2 * PORTS);
+    t.is((await agent.stop()).code, 0);
+    await collector.stop();
+    const all = readMetrics(collector.metricsFile);
+    const points = all.filter(({ name }) => name === 'sockflow.connection.failed');
+    t.true(points.every(({ temporality }) => temporality === 'delta'));
+    const sum = (some: readonly DataPoint[]) => some.reduce((before, { value }) => before + Number(value), 0);
+    t.is(sum(points), 2 * PORTS);
+    const isOverflow = ({ attributes }: DataPoint) => attributes['otel.metric.overflow'] === true;
+    const ports = new Set(
+      points.filter((point) => !isOverflow(point)).map(({ attributes }) => attributes['server.port']),
+    );
+    // Resets that belong to no connection may take a place, too.
+    t.true(ports.size === 8 || ports.size === 9, `${ports.size}`);
+    t.is(sum(points.filter(isOverflow)), 2 * (PORTS - ports.size));
+    const series = Map.groupBy(all, ({ name }) => name);
+    for (const [name, some] of series) {
+      const sets = new Set(some.map(({ attributes }) => JSON.stringify(Object.entries(attributes).sort())));
+      if (!name.startsWith('sockflow.agent.')) t.true(sets.size <= 10, `${sets.size} series of ${name}`);
+    }
+    for (const { start, time } of points) t.true(start < time);
+  });
+});
+
+test.serial("the agent's own books are in each collection, and add up", async (t) => {
+  await withNamespace(async (namespace) => {
+    const { agent, collector } = await watch(t, namespace, ['--metric-interval', '300ms']);
+    const { wanted } = await exchange(t, namespace, { connections: CONNECTIONS });
+    await agent.waitForEnds(namespace, wanted.length);
+    t.is((await agent.stop()).code, 0);
+    await collector.stop();
+    const points = readMetrics(collector.metricsFile).filter(({ name }) => name.startsWith('sockflow.agent.'));
+    const collections = [...Map.groupBy(points, ({ time }) => time).values()];
+    for (const collection of collections)
+      for (const transport of ['tcp', 'udp']) {
+        const of = (which: string) =>
+          collection.find(
+            ({ name, attributes }) =>
+              name === `sockflow.agent.connection.${which}` && attributes['network.transport'] === transport,
+          )?.value as number;
+        t.is(of('opened'), of('closed') + of('live'), `${transport}, nothing was lost`);
+      }
+    const last = collections.at(-1) ?? [];
+    const names = new Set(last.map(({ name }) => name));
+    for (const name of ['cpu.time', 'memory.usage', 'eventloop.delay', 'capability', 'queue.size', 'export.duration'])
+      t.true(names.has(`sockflow.agent.${name}`), name);
+    const cpu = last.filter(({ name }) => name === 'sockflow.agent.cpu.time');
+    t.deepEqual(cpu.map(({ attributes }) => attributes['cpu.mode']).sort(), ['system', 'user']);
+    t.true(cpu.every(({ value, unit }) => Number(value) > 0 && unit === 's'));
   });
 });

@@ -76,16 +76,26 @@ export async function startVictoriaLogs(directory: string): Promise<Backend> {
   return launch({ name: 'victoria-logs', args, directory, port, ready: '/health' });
 }
 
-/** Takes metrics as OTLP/HTTP in protobuf at /api/v1/otlp/v1/metrics. */
-export async function startPrometheus(directory: string): Promise<Backend> {
+export interface PrometheusOptions {
+  /** A port of 127.0.0.1 that it asks for /metrics every second, as the job `scraped`. */
+  readonly scrape?: number;
+}
+
+/** Takes metrics as OTLP/HTTP in protobuf at /api/v1/otlp/v1/metrics, with exemplars and native histograms. */
+export async function startPrometheus(directory: string, { scrape }: PrometheusOptions = {}): Promise<Backend> {
   const port = await freePort();
   const config = join(directory, 'prometheus.yml');
-  writeFileSync(config, 'otlp: { promote_resource_attributes: [host.name] }\n');
+  const job = `
+scrape_configs:
+  - { job_name: scraped, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${scrape}'] }] }
+`;
+  writeFileSync(config, `otlp: { promote_resource_attributes: [host.name] }\n${scrape === undefined ? '' : job}`);
   const args = [
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(directory, 'tsdb')}`,
     `--web.listen-address=127.0.0.1:${port}`,
     '--web.enable-otlp-receiver',
+    '--enable-feature=exemplar-storage,native-histograms',
   ];
   return launch({ name: 'prometheus', args, directory, port, ready: '/-/ready' });
 }
