@@ -1,19 +1,19 @@
-/** Reads OTLP by the official definitions (test/protos), and finds at fault what they do not have. */
+/**
+ * Reads OTLP by the official definitions, as OpenTelemetry's own Go module has them compiled in (test/backends/otlp-definitions
+ * writes them out), and finds at fault what they do not have.
+ */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
+import descriptor from 'protobufjs/ext/descriptor/index.js';
 
-const directory = join(import.meta.dirname, '../protos');
+const root = readDefinitions(join(import.meta.dirname, '../../.cache/otlp-definitions'));
 
-const root = new protobuf.Root();
-root.resolvePath = (_, target) => join(directory, target);
-for (const signal of ['logs', 'metrics', 'trace'])
-  root.loadSync(`opentelemetry/proto/collector/${signal}/v1/${signal}_service.proto`);
-root.resolveAll();
-
+/** A request has the fields of the message that its file has for such data at rest. */
 const requests = {
-  logs: 'opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest',
-  metrics: 'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest',
-  traces: 'opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest',
+  logs: 'opentelemetry.proto.logs.v1.LogsData',
+  metrics: 'opentelemetry.proto.metrics.v1.MetricsData',
+  traces: 'opentelemetry.proto.trace.v1.TracesData',
 } as const;
 
 export type Signal = keyof typeof requests;
@@ -110,4 +110,29 @@ function hasForm(type: string, value: unknown): boolean {
   if (type === 'bool') return typeof value === 'boolean';
   if (/64$/.test(type)) return /^-?\d+$/.test(String(value));
   return typeof value === 'number' || ['NaN', 'Infinity', '-Infinity'].includes(String(value));
+}
+
+/** `program`: writes a FileDescriptorSet. Fields get the names that they have in JSON. */
+function readDefinitions(program: string): protobuf.Root {
+  const set = descriptor.FileDescriptorSet.decode(execFileSync(program)) as unknown as { file: FileDescriptor[] };
+  for (const { messageType } of set.file) messageType.forEach(useJsonNames);
+  // The extension adds it to what its types do not know.
+  const { fromDescriptor } = protobuf.Root as unknown as { fromDescriptor(set: unknown): protobuf.Root };
+  const all = fromDescriptor(set);
+  all.resolveAll();
+  return all;
+}
+
+interface FileDescriptor {
+  readonly messageType: MessageDescriptor[];
+}
+
+interface MessageDescriptor {
+  readonly field: { name: string; readonly jsonName: string }[];
+  readonly nestedType: MessageDescriptor[];
+}
+
+function useJsonNames({ field, nestedType }: MessageDescriptor): void {
+  for (const each of field) each.name = each.jsonName;
+  nestedType.forEach(useJsonNames);
 }
