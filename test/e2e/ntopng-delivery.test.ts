@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, only, withAgent } from '../support/agent.ts';
+import { shell } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { eventually } from '../support/processes.ts';
 import { type Flow, field, Subscriber } from '../support/subscriber.ts';
@@ -79,6 +80,9 @@ test.serial('who leaves and comes again gets the rest', async (t) => {
     const before = await connect(100);
     await first.until('the first ones', (all) => all.flows(to(before)).length === 100);
     await first.kill();
+    // What is on its way to one who has just died is lost: until the agent has closed its end.
+    const sockets = () => shell(namespace, "ss -Htan exclude listening exclude time-wait 'sport = :1234'");
+    await eventually('the end of the connection', sockets, (left) => left === '');
     const between = await connect(400);
     const second = await subscribe(t, namespace);
     await second.until('the rest', (all) => all.flows(to(between)).length >= 400);
@@ -103,8 +107,6 @@ test.serial('nobody there: what waits is bounded, what has no room is counted, t
     t.true(lost > 0);
     t.is(flows.length, 12_100 - lost);
     t.is(subscriber.flows(to(latest)).length, 100);
-    const bytes = subscriber.messages.reduce((sum, { size }) => sum + size, 0);
-    t.true(bytes < 1.2 * 2 ** 20, `${bytes}`);
     const drops = subscriber.messages.findLast(({ topic }) => topic === 'event')?.json.drops.export_queue_full;
     t.is(drops, lost, 'ntopng is told');
   });

@@ -110,9 +110,11 @@ test.serial('each of several endpoints gets everything', async (t) => {
     const subscriber = await Subscriber.start(namespace, ENDPOINT, ...TOPICS);
     const [done, flows] = await read(t, namespace, subscriber);
     tellsAll(t, done, flows);
+    const others = () => listening.flows(to(done.server.port));
+    await listening.until('as many there', () => others().length >= CONNECTIONS);
     const { summary } = await agent.stop();
     await listening.stop();
-    tellsAll(t, done, listening.flows(to(done.server.port)));
+    tellsAll(t, done, others());
     const sent = summary.match(/\d+ to ntopng-[12]/g)?.sort();
     t.deepEqual(sent, [`${2 * CONNECTIONS} to ntopng-1`, `${2 * CONNECTIONS} to ntopng-2`], summary);
     t.regex(summary, /, unsent 0, lost 0$/);

@@ -36,7 +36,7 @@ const encodings = { tlv: createTlvEncoding, json: createJsonEncoding, legacy: cr
 /** Milliseconds: how long a flow waits for others, and how often ntopng hears of us. */
 const FLUSH_AFTER = 1_000;
 const EVENT_EVERY = 5_000;
-const PORTS_EVERY = 60_000;
+const PORTS_EVERY = 30_000;
 
 /** Throws StartError when an endpoint can't be had, or there is no ZeroMQ. */
 export async function createZmqExporter(context: ZmqContext): Promise<Exporter> {
@@ -126,6 +126,7 @@ class NtopngExporter implements Exporter {
       last: { event: () => this.#event(), flow: Buffer.concat([head, tail]) },
       onError: (error) => log.limited('error', `zmq ${name}`, `${name}: ${error.message}`),
     });
+    socket.events.on('disconnect', () => publisher.onDisconnect());
     return publisher;
   }
 

@@ -36,6 +36,8 @@ const EAGER_TRIES = 20;
 const LONGEST_PAUSE = 50;
 /** Messages in a row before others get their turn. */
 const MOST_IN_A_TURN = 16;
+/** How long a connection that is lost may take to be the loss of a subscriber, if it is one. */
+const LEAVE_TIME = 1_000;
 /** With room for one message, the library has passed on all flows when it has taken so many behind them. */
 const LAST_ONES = 3;
 
@@ -51,6 +53,8 @@ export class Publisher {
   #nextId = 1;
   #pumping: Promise<void> | undefined;
   #isClosed = false;
+  /** Until then, or until somebody has left, nothing is sent. */
+  #leavingUntil = 0;
   #deadline = Number.POSITIVE_INFINITY;
 
   constructor(options: PublisherOptions) {
@@ -70,6 +74,14 @@ export class Publisher {
   tell(topic: Topic, json: Buffer): void {
     this.#urgent.set(topic, json);
     this.#pump();
+  }
+
+  /**
+   * A connection is lost. The library knows that before it says who has left, and would drop without a word what it is given
+   * for him meanwhile.
+   */
+  onDisconnect(): void {
+    this.#leavingUntil = Date.now() + LEAVE_TIME;
   }
 
   isHeard(topic: Topic): boolean {
@@ -106,6 +118,7 @@ export class Publisher {
   async #run(): Promise<void> {
     for (let count = 1; !this.#isClosed && Date.now() < this.#deadline; count++) {
       await this.#listen();
+      await this.#letLeave();
       if (!(await this.#sendNext())) return;
       if (count % MOST_IN_A_TURN === 0) await nextTurn();
     }
@@ -117,7 +130,15 @@ export class Publisher {
     while (socket.readable) {
       const [message] = await socket.receive();
       const topics = message ? this.#subscriptions.learn(message) : [];
+      if (message?.[0] === 0) this.#leavingUntil = 0;
       if (topics.length > 0) onSubscriber(topics);
+    }
+  }
+
+  async #letLeave(): Promise<void> {
+    while (Date.now() < Math.min(this.#leavingUntil, this.#deadline)) {
+      await wait(1);
+      await this.#listen();
     }
   }
 
@@ -145,6 +166,7 @@ export class Publisher {
       const beyond = tries - EAGER_TRIES;
       await (beyond > 0 ? wait(Math.min(beyond, LONGEST_PAUSE)) : nextTurn());
       await this.#listen();
+      await this.#letLeave();
     }
     return false;
   }

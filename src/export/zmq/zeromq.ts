@@ -27,7 +27,7 @@ function firstLine(error: unknown): string {
 /** Milliseconds: how often a silent subscriber is asked for a sign of life, and after how long it is given up. */
 const HEARTBEAT = { interval: 10_000, timeout: 30_000 };
 /** Milliseconds between attempts to connect. */
-const RECONNECT = { first: 200, longest: 5_000 };
+const RECONNECT = { first: 200, longest: 2_000 };
 
 /**
  * A socket that says no when a subscriber has no room, instead of dropping for it, and that tells of each that comes and

@@ -163,6 +163,38 @@ test('what is on its way when they leave waits for the next one', async (t) => {
   await publisher.close(soon());
 });
 
+test('after a connection is lost it waits for who has left, and no longer than needed', async (t) => {
+  const { socket, publisher, push, delivered } = bench();
+  socket.subscribe('flow');
+  push('a');
+  await eventually(
+    'the first',
+    () => delivered.length,
+    (count) => count === 1,
+  );
+  publisher.onDisconnect();
+  push('b');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.deepEqual(delivered, ['a'], 'the library would have dropped it');
+  socket.unsubscribe('flow');
+  await eventually(
+    'that it is known',
+    () => publisher.isHeard('flow'),
+    (heard) => !heard,
+  );
+  t.deepEqual(delivered, ['a']);
+  socket.subscribe('flow');
+  await eventually(
+    'the second',
+    () => delivered.length,
+    (count) => count === 2,
+  );
+  publisher.onDisconnect(); // of somebody who had never come for anything
+  push('c');
+  await publisher.close(soon());
+  t.deepEqual(delivered, ['a', 'b', 'c']);
+});
+
 test('what must be known now goes first, the latest of each kind, and only to who wants it', async (t) => {
   const { socket, publisher, push, bodies } = bench();
   publisher.tell('event', Buffer.from('nobody hears'));
