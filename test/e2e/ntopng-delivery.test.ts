@@ -97,7 +97,7 @@ test.serial('who leaves and comes again gets the rest', async (t) => {
 test.serial('nobody there: what waits is bounded, what has no room is counted, the latest is kept', async (t) => {
   await withBridge(['--queue-size', '1MiB'], async ({ namespace, agent, connect }) => {
     const ports = [await connect(6_000, 4), await connect(6_000, 4)];
-    const subscriber = await subscribe(t, namespace);
+    const subscriber = await (await subscribe(t, namespace)).known();
     const latest = await connect(100);
     const { summary } = await agent.stop();
     await subscriber.stop();
@@ -127,8 +127,7 @@ const SMALL_BUFFERS = ['net.ipv4.tcp_rmem=4096 65536 65536', 'net.ipv4.tcp_wmem=
 test.serial('one that stands still: nothing is held without bound, and it gets the rest when it goes on', async (t) => {
   await withBridge(['--queue-size', '1MiB'], async ({ namespace, agent, connect }) => {
     await namespace.run('sysctl', ['-q', '-w', ...SMALL_BUFFERS]);
-    const subscriber = await subscribe(t, namespace, '--hwm', '1');
-    await subscriber.until('an event', ({ messages }) => messages.length > 0);
+    const subscriber = await (await subscribe(t, namespace, '--hwm', '1')).known();
     process.kill(subscriber.pid, 'SIGSTOP');
     const port = await connect(10_000, 4);
     process.kill(subscriber.pid, 'SIGCONT');
@@ -145,7 +144,7 @@ test.serial('one that stands still: nothing is held without bound, and it gets t
 
 test.serial('20,000 connections as fast as they can be made: none is lost', async (t) => {
   await withBridge([], async ({ namespace, agent, connect }) => {
-    const subscriber = await subscribe(t, namespace);
+    const subscriber = await (await subscribe(t, namespace)).known();
     const began = performance.now();
     const port = await connect(20_000, 4);
     t.log(`${Math.round(20_000 / ((performance.now() - began) / 1000))} connections/s`);
@@ -179,6 +178,7 @@ for (const { title, connects, form } of curves)
       await withAgent(
         args,
         async (agent) => {
+          await subscriber.known();
           const port = await connect(namespace, 100);
           await agent.stop();
           await subscriber.stop();

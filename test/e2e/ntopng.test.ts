@@ -128,7 +128,7 @@ function tellerOf({ TCP_EVENT_TYPE, LOCAL_PROCESS }: Flow): string {
 test.serial('json and legacy: the same flows in the words of these', async (t) => {
   for (const format of ['json', 'legacy'])
     await withBridge(['-z', ENDPOINT, '--zmq-format', format], async ({ namespace, agent }) => {
-      const subscriber = await Subscriber.start(namespace, ENDPOINT, 'flow');
+      const subscriber = await (await Subscriber.start(namespace, ENDPOINT, 'flow', 'event')).known();
       t.teardown(() => subscriber.kill());
       const { client, server } = await exchange(t, namespace, { connections: 20, prefix: 'ntopng' });
       await agent.stop();
@@ -148,7 +148,7 @@ test.serial('json and legacy: the same flows in the words of these', async (t) =
 
 test.serial('-o and -i choose which flows; a refused connect is one, by its flags', async (t) => {
   await withBridge(['-toz', ENDPOINT], async ({ namespace, agent }) => {
-    const subscriber = await Subscriber.start(namespace, ENDPOINT, 'flow');
+    const subscriber = await (await Subscriber.start(namespace, ENDPOINT, 'flow', 'event')).known();
     t.teardown(() => subscriber.kill());
     const { port, pid } = await runAttempts(namespace, 'refused', { count: 7 });
     const done = await exchange(t, namespace, { connections: 5, prefix: 'ntopng' });

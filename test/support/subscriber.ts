@@ -86,6 +86,12 @@ export class Subscriber {
     return this.messages.flatMap(({ flows, topic, json }) => flows ?? (topic === 'flow' ? json : [])).filter(wanted);
   }
 
+  /** Waits until the sender knows of it, if it has come for events: it tells one at once. */
+  async known(): Promise<this> {
+    await this.until('an event', ({ messages }) => messages.length > 0);
+    return this;
+  }
+
   /** Waits until `enough` is true of what has come. */
   async until(what: string, enough: (subscriber: this) => boolean): Promise<void> {
     const seen = () => (enough(this) ? 'enough' : `${this.messages.length} messages, ${this.flows().length} flows`);

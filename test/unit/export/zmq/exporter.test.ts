@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { parseEndpoint } from '../../../../src/export/zmq/endpoint.ts';
 import { createZmqExporter, type ZmqContext } from '../../../../src/export/zmq/index.ts';
 import { Ledger } from '../../../../src/ledger.ts';
-import type { ConnectionRecord } from '../../../../src/model.ts';
+import type { ConnectionRecord, Exporter } from '../../../../src/model.ts';
 import { makeProcess, makeRecord } from '../../../support/otlp-records.ts';
 import { field, Subscriber } from '../../../support/subscriber.ts';
 
@@ -37,6 +37,13 @@ async function subscribe(t: ExecutionContext): Promise<Subscriber> {
   return subscriber;
 }
 
+/** An exporter whose subscribers it knows of. */
+async function start(context: ZmqContext, ...subscribers: readonly Subscriber[]): Promise<Exporter> {
+  const exporter = await createZmqExporter(context);
+  for (const subscriber of subscribers) await subscriber.known();
+  return exporter;
+}
+
 /** Both ends of connections of this host, as the join lets them go. */
 function bothEnds(from: number, count: number): ConnectionRecord[] {
   return Array.from({ length: count }, (_, index) => {
@@ -53,7 +60,7 @@ const soon = () => Date.now() + 30_000;
 test('30,000 flows as fast as they can be told: libzmq and nDPI read every one, and nothing is lost', async (t) => {
   const subscriber = await subscribe(t);
   const context = contextOf([subscriber]);
-  const exporter = await createZmqExporter(context);
+  const exporter = await start(context, subscriber);
   const began = performance.now();
   for (let from = 0; from < 30_000; from += 500) {
     exporter.export(bothEnds(from, 500));
@@ -77,7 +84,7 @@ test('30,000 flows as fast as they can be told: libzmq and nDPI read every one, 
 test('each endpoint has books of its own', async (t) => {
   const subscribers = [await subscribe(t), await subscribe(t)];
   const context = contextOf(subscribers);
-  const exporter = await createZmqExporter(context);
+  const exporter = await start(context, ...subscribers);
   exporter.export(bothEnds(0, 10));
   const long = makeProcess(3, { executablePath: `/${'x'.repeat(31_000)}` });
   exporter.export([makeRecord(99, { deltas, process: long })]);
@@ -106,7 +113,7 @@ test('what is no flow, and what was not asked for, is in no book', async (t) => 
     ...contextOf([subscriber]),
     selection: { flows: ({ role }: ConnectionRecord) => role === 'client' },
   };
-  const exporter = await createZmqExporter(context);
+  const exporter = await start(context, subscriber);
   exporter.export([
     makeRecord(0, { event: 'open' }),
     makeRecord(1, { localAddress: '' }),
