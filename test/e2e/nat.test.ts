@@ -1,8 +1,9 @@
 import test from 'ava';
 import { attribute, ends, type JsonRecord, withAgent, within } from '../support/agent.ts';
 import { boundDatagramSocket, datagramSocket, moved } from '../support/flows.ts';
-import { shell, watching, withLab } from '../support/lab.ts';
-import { withNamespace } from '../support/netns.ts';
+import { type Lab, shell, watching, withLab } from '../support/lab.ts';
+import { Namespace, withNamespace } from '../support/netns.ts';
+import { settled } from '../support/processes.ts';
 import { joinByRouter } from '../support/router.ts';
 
 /** What a client dials as 10.9.9.9, port 80 or 53, is here, on the port that it is given. */
@@ -79,6 +80,15 @@ test.serial('older than the agent: asked of the connection tracking of its netwo
   });
 });
 
+/** One connection of `near` to `far` through the router between them. */
+async function dialThrough(near: Lab, far: Lab): Promise<void> {
+  const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
+  const fd = await near.client.connect('10.9.9.9', 80);
+  await far.server.do('close', await far.server.do('accept', listener.fd));
+  await near.client.do('drain', fd);
+  await near.client.do('close', fd);
+}
+
 for (const isNear of [true, false])
   test.serial(
     `translated on the way out of another network namespace, by ${isNear ? "the agent's" : 'a third one'}: asked of its connection tracking`,
@@ -91,11 +101,7 @@ for (const isNear of [true, false])
             await withAgent(
               ['--format', 'json', '--events', 'open,close'],
               async (agent) => {
-                const listener = await far.server.listen('10.0.2.2', 8, 0, 8080);
-                const fd = await near.client.connect('10.9.9.9', 80);
-                await far.server.do('close', await far.server.do('accept', listener.fd));
-                await near.client.do('drain', fd);
-                await near.client.do('close', fd);
+                await dialThrough(near, far);
                 const echo = await boundDatagramSocket(far.server, '10.0.2.2', 5353);
                 const socket = await datagramSocket(near.client);
                 await near.client.do('send-datagram', socket, 10, '10.9.9.9', 53);
@@ -118,3 +124,26 @@ for (const isNear of [true, false])
       );
     },
   );
+
+test.serial('a network namespace lives no longer for having been asked', async (t) => {
+  await withLab(t, (near) =>
+    withLab(t, async (far) => {
+      const router = await Namespace.create();
+      t.teardown(() => router.close());
+      await joinByRouter(near, router, far);
+      await withAgent(['--format', 'json', '--events', 'close'], async (agent) => {
+        await dialThrough(near, far);
+        await agent.waitForEnds(near.namespace, 1);
+        const [record] = within(near.namespace, agent.records());
+        t.is(record && attribute(record, 'sockflow.nat.original.address'), '10.9.9.9', 'it was asked');
+        await router.close();
+        // The near end of the cable goes with the namespace of the other one.
+        const cable = await settled(
+          () => near.sh('ip -o link show'),
+          (links) => !links.includes('out@'),
+        );
+        t.notRegex(cable, /out@/);
+      });
+    }),
+  );
+});
