@@ -17,6 +17,7 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
   try {
     const command = parseCommandLine(tokens, env);
     if (command.action === 'run') return await runAgent(command, stderr);
+    if (command.action === 'top') return await runTop(command, stderr);
     if (command.action === 'print') {
       await print(command.text);
       return 0;
@@ -46,6 +47,7 @@ async function print(text: string): Promise<void> {
 }
 
 type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;
+type TopCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'top' }>;
 type CheckCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'check' }>;
 
 function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Promise<number> {
@@ -59,6 +61,33 @@ function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Pr
     },
     onException: (callback) => process.on('uncaughtException', callback),
   });
+}
+
+async function runTop({ options, warnings, filter }: TopCommand, stderr: Stderr): Promise<number> {
+  const { createTop } = await import('./top/index.ts');
+  const top = createTop(options, filter, stderr.write);
+  const log = createLog(options.logLevel, top.write);
+  for (const warning of warnings) log.warn(warning);
+  const start: StartPipeline = async (...args) => {
+    checkBuilt(dirname(import.meta.dirname));
+    const { startLive } = await import('./start.ts');
+    const pipeline = await startLive(...args, top.outputs);
+    // The line that says `ready` comes first.
+    setImmediate(top.begin, args[3]);
+    return pipeline;
+  };
+  try {
+    return await run(options, {
+      log,
+      start,
+      onSignal: (callback) => {
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
+      },
+      onException: (callback) => process.on('uncaughtException', callback),
+    });
+  } finally {
+    top.close();
+  }
 }
 
 async function runCheck({ options, warnings }: CheckCommand, stderr: Stderr): Promise<number> {

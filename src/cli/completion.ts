@@ -6,6 +6,7 @@ export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
 export const commands: Readonly<Record<string, string>> = {
+  top: 'a live table of connections',
   check: 'what this host lets it see, and why not',
   replay: 'what --record FILE has kept',
   config: 'what is in force, and where it is from',

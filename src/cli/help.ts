@@ -12,6 +12,7 @@ interface Line {
 }
 
 const introduction = `Usage: sockflow [options]
+       sockflow top [options]           a live table: who moves how much
        sockflow check [options]         what this host lets it see, and why not
        sockflow replay FILE [options]   what --record FILE has kept
        sockflow config [options]        what is in force, and where it is from;
@@ -32,6 +33,7 @@ const notes: Partial<Record<Group, string>> = {
 const examples = `Examples:
   sockflow                          a line for each that opens or ends
   sockflow -o -c                    what programs dial here, and how it went
+  sockflow top --once --group peer  one table of who is talked to
   sockflow --format json | jq .     every field, by OpenTelemetry name
   sockflow --otlp-endpoint http://localhost:4317
                                     logs and metrics to a Collector

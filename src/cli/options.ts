@@ -3,6 +3,8 @@
  * `Options`; in kebab case it is the name (`--otlp-endpoint`), in capitals the variable (`SOCKFLOW_OTLP_ENDPOINT`).
  */
 import type { EventName } from '../model.ts';
+import { groupings, sortings } from '../top/choices.ts';
+import { define, groups, type Option } from './define.ts';
 import {
   address,
   directory,
@@ -14,7 +16,6 @@ import {
   headers,
   httpUrl,
   integer,
-  type Kind,
   labels,
   metricAttributes,
   networkNames,
@@ -32,48 +33,16 @@ import {
   zmqPublicKey,
 } from './kinds.ts';
 
-export const groups = [
-  'What is watched',
-  'Names',
-  'Output',
-  'OpenTelemetry (OTLP)',
-  'ntopng (ZeroMQ)',
-  'Running',
-  'Advanced',
-] as const;
-export type Group = (typeof groups)[number];
-
-export interface Option<Value> {
-  readonly kind: Kind<NonNullable<Value>>;
-  /** The default, as one would type it. */
-  readonly fallback: string | undefined;
-  readonly group: Group;
-  /** One sentence or two, without a full stop at the end. */
-  readonly help: string;
-  /** Other names, short ones first. */
-  readonly aliases: readonly string[];
-  /** A flag that is on by default: `--no-name` exists, too. */
-  readonly negatable: boolean;
-}
-
-type Details = Partial<Pick<Option<unknown>, 'aliases' | 'negatable'>>;
-
-function define<Value>(group: Group, kind: Kind<Value>, help: string, details: Details = {}) {
-  const common = { kind, group, help, aliases: [], negatable: false, ...details };
-  return {
-    /** Absent unless given. */
-    optional: { ...common, fallback: undefined } as Option<Value | undefined>,
-    default: (fallback: string) => ({ ...common, fallback }) as Option<Value>,
-  };
-}
+export { type Group, groups, type Option } from './define.ts';
 
 const watched = groups[0];
 const names = groups[1];
 const output = groups[2];
-const otlp = groups[3];
-const ntopng = groups[4];
-const running = groups[5];
-const advanced = groups[6];
+const live = groups[3];
+const otlp = groups[4];
+const ntopng = groups[5];
+const running = groups[6];
+const advanced = groups[7];
 
 const events = [
   'open',
@@ -168,7 +137,11 @@ export const table = {
     'More of each TCP connection: congestion window, segment size, delivery rate, what is unsent',
   ).default('false'),
   idleUpdates: define(output, flag, 'Update events of connections that did not move, too').default('false'),
-  interval: define(output, duration, 'How often live connections are reported (update events)').default('10s'),
+  interval: define(output, duration, 'How often live connections are reported (update events); top: 1s').default('10s'),
+
+  once: define(live, flag, 'One table after one interval, on any output; then the end').default('false'),
+  group: define(live, oneOf(...groupings), 'Connections that belong together').default('process'),
+  sort: define(live, oneOf(...sortings), 'What stands first').default('rate'),
 
   otlpEndpoint: define(otlp, otlpUrl, 'Send there; over HTTP to /v1/logs and so on below it').optional,
   otlpProtocol: define(otlp, oneOf('grpc', 'http/protobuf', 'http/json'), 'How; grpc if nothing else is said').optional,

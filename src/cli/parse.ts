@@ -17,6 +17,7 @@ import { resolve, type Settings } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { formatConfig } from './show-config.ts';
 import { quote } from './tokens.ts';
+import { checkUse, forTop } from './top.ts';
 
 export type Command =
   | { readonly action: 'help' | 'version' }
@@ -26,6 +27,13 @@ export type Command =
       readonly warnings: readonly string[];
       /** A recording to show instead of what happens here. */
       readonly replay: string | undefined;
+    }
+  /** `filter`: as it was typed; of the options none has one. */
+  | {
+      readonly action: 'top';
+      readonly options: Options;
+      readonly warnings: readonly string[];
+      readonly filter: string;
     }
   | { readonly action: 'check'; readonly options: Options; readonly warnings: readonly string[] }
   /** For stdout. */
@@ -43,16 +51,18 @@ export function parseCommandLine(tokens: readonly string[], env: Environment): C
   if (flags.help) return { action: 'help' };
   if (flags.version) return { action: 'version' };
   const warnings = checkVariables(env);
+  checkUse(flags.texts.keys(), name);
   const settings = settingsOf(flags.texts, env);
   const options = resolve(settings, env);
   checkRecording(options, replay);
   if (name === 'config') return { action: 'print', text: formatConfig(settings, env) };
   if (name === 'check') return { action: 'check', options, warnings };
+  if (name === 'top') return { action: 'top', ...forTop(options, settings), warnings };
   return { action: 'run', options, warnings, replay };
 }
 
 interface Taken {
-  readonly name?: 'check' | 'config' | 'replay';
+  readonly name?: 'check' | 'config' | 'replay' | 'top';
   readonly replay: string | undefined;
   readonly rest: readonly string[];
 }
@@ -60,7 +70,8 @@ interface Taken {
 /** Commands come before all options. */
 function takeCommand(tokens: readonly string[]): Taken {
   const [command, file] = tokens;
-  if (command === 'check' || command === 'config') return { name: command, replay: undefined, rest: tokens.slice(1) };
+  if (command === 'check' || command === 'config' || command === 'top')
+    return { name: command, replay: undefined, rest: tokens.slice(1) };
   if (command !== 'replay') return { replay: undefined, rest: tokens };
   if (!file || file.startsWith('-'))
     throw new UsageError(`replay expects the name of a file made with --record${file ? `, not ${quote(file)}` : ''}`);

@@ -5,7 +5,7 @@
 import { UsageError } from '../errors.ts';
 import { sanitise } from '../export/text/sanitise.ts';
 import { nearest } from './nearest.ts';
-import { notBuiltCommands, notBuiltOptions } from './not-built.ts';
+import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
 
 const byName = new Map<string, Option<unknown>>(
@@ -105,8 +105,7 @@ function refuseRest(token: string | undefined): 0 {
 }
 
 function refusePositional(token: string): never {
-  if (notBuiltCommands.includes(token)) throw notBuilt(token);
-  if (token === 'check' || token === 'config')
+  if (token === 'check' || token === 'config' || token === 'top')
     throw new UsageError(`${token} comes first: sockflow ${token} [options]`);
   if (token === 'replay') throw new UsageError('replay comes first: sockflow replay FILE [options]');
   const near = nearest(token, longNames);

@@ -88,7 +88,7 @@ function isTrouble(verb: string): boolean {
 }
 
 /** A cell with a part that may be cut, and one that may not: a pid or a port is worthless when cut. */
-interface Parts {
+export interface Parts {
   readonly name: string;
   readonly fixed: string;
 }
@@ -97,7 +97,7 @@ function cell(parts: Parts, width: number, layout: Layout): string {
   return pad(shorten(parts, width, layout), width);
 }
 
-function shorten({ name, fixed }: Parts, width: number, { cut, symbols }: Layout): string {
+export function shorten({ name, fixed }: Parts, width: number, { cut, symbols }: Layout): string {
   const clean = sanitise(name, symbols.ascii);
   return (cut ? cutMiddle(clean, width - fixed.length, symbols.cut) : clean) + fixed;
 }
@@ -108,21 +108,21 @@ function split(name: string): Parts {
 
 const nobody = split('-');
 
-function nameAndPid(name: string | undefined, pid: number | undefined): Parts {
+export function nameAndPid(name: string | undefined, pid: number | undefined): Parts {
   if (pid === undefined) return nobody;
   return { name: name || '?', fixed: `[${pid}]` };
 }
 
-function parentOf(process: Process | undefined): Parts {
+export function parentOf(process: Process | undefined): Parts {
   return process ? nameAndPid(process.parentExecutableName, process.parentPid) : nobody;
 }
 
-function userOf(process: Process | undefined): string {
+export function userOf(process: Process | undefined): string {
   return process ? (process.userName ?? `${process.userId}`) : '-';
 }
 
-/** `NAMESPACE/POD`, else `RUNTIME:NAME`; as long as the name is not known, what the cgroup says. */
-function containerOf(process: Process | undefined): string {
+/** `NAMESPACE/POD`, else `RUNTIME:NAME`; as long as the name is not known, what the cgroup says; `-` where there is none. */
+export function containerOf(process: Process | undefined): string {
   const { pod, container } = process ?? {};
   const named = pod?.kubernetes ?? pod?.details;
   if (named) return `${named.namespace}/${named.name}`;
@@ -136,12 +136,12 @@ function containerOf(process: Process | undefined): string {
 /** As `docker ps` shows it. */
 const SHORT_ID = 12;
 
-function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
+export function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string {
   if (role === 'client') return symbols.dialled;
   return role === 'server' ? symbols.accepted : symbols.unknown;
 }
 
-function peerOf(record: ConnectionRecord): Parts {
+export function peerOf(record: ConnectionRecord): Parts {
   const { peerName, natOriginal, peerAddress, peerPort, networkType, state } = record;
   if (peerAddress === '') return split(state === 'listen' ? '–' : '(other peers)');
   if (peerName !== undefined) return { name: peerName, fixed: `:${natOriginal?.port ?? peerPort}` };
@@ -153,7 +153,7 @@ function peerOf(record: ConnectionRecord): Parts {
 const LEAST_ABOUT = 5;
 
 /** The address, and behind it as much of who that is as there is room for. */
-function peerCell(record: ConnectionRecord, layout: Layout): string {
+export function peerCell(record: ConnectionRecord, layout: Layout): string {
   const address = cell(peerOf(record), layout.peer, layout);
   const about = aboutPeer(record, layout);
   if (about === undefined) return address;

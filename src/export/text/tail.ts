@@ -4,7 +4,7 @@ import type { Colors, Layout, Symbols } from './layout.ts';
 import { formatCount, formatDuration, formatFine } from './units.ts';
 
 /** Who ended it: `fin>` we, `<fin` the peer. */
-const endings: Readonly<Record<CloseReason, string>> = {
+export const endings: Readonly<Record<CloseReason, string>> = {
   fin_local: 'fin>',
   fin_remote: '<fin',
   reset_local: 'rst>',
@@ -19,7 +19,7 @@ const endings: Readonly<Record<CloseReason, string>> = {
 };
 
 /** What fits beside a duration in 17 columns. */
-const shortErrors: Readonly<Record<ErrorType, string>> = {
+export const shortErrors: Readonly<Record<ErrorType, string>> = {
   connection_refused: 'refused',
   timed_out: 'timed_out',
   host_unreachable: 'no_host',

@@ -27,6 +27,25 @@ export function cutMiddle(text: string, width: number, sign: string): string {
   return take(characters, Math.ceil(room / 2)) + sign + takeLast(characters, Math.floor(room / 2));
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
+const colour = /\x1b\[[0-9;]*m/g;
+
+/** Cuts the end off a line that may have colours, all of which stay. */
+export function cutEnd(line: string, width: number): string {
+  if (displayWidth(line.replace(colour, '')) <= width) return line;
+  let left = width;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
+  const parts = line.split(/(\x1b\[[0-9;]*m)/);
+  return parts
+    .map((part, index) => {
+      if (index % 2 === 1) return part;
+      const shown = take([...part], left);
+      left -= displayWidth(shown);
+      return shown;
+    })
+    .join('');
+}
+
 function take(characters: readonly string[], width: number): string {
   let left = width;
   const end = characters.findIndex((character) => {

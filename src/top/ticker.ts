@@ -1,0 +1,46 @@
+/**
+ * Ends the intervals of the table. The kernel side reports what moved once in an interval, at once; an interval that ended
+ * in the middle of that would have a part of it, and the next one more than its own. So each ends a while behind the
+ * reports, and lasts from the begin of one to that of the next.
+ */
+export interface Ticker {
+  start(): void;
+  /** Reports of live connections came. */
+  saw(): void;
+  stop(): void;
+}
+
+/** Parts of an interval: how long behind the first of its reports it ends, and how long nothing was reported before that. */
+const BEHIND = 0.25;
+const QUIET = 0.6;
+
+/** `interval`: milliseconds. `onEnd` gets how long it was, in seconds. */
+export function createTicker(interval: number, onEnd: (seconds: number) => void): Ticker {
+  let timer: NodeJS.Timeout | undefined;
+  /** When the reports came that the last interval ended with, and the last ones. */
+  let begin = 0;
+  let reports = 0;
+  const wait = (end: number) => {
+    timer = setTimeout(tick, Math.max(interval * BEHIND, end - performance.now()));
+  };
+  const tick = () => {
+    const now = performance.now();
+    const until = reports > begin ? reports : now;
+    const seconds = Math.max(until - begin, 1) / 1000;
+    begin = until;
+    onEnd(seconds);
+    wait(until + interval * (1 + (until === reports ? BEHIND : 0)));
+  };
+  return {
+    start() {
+      begin = performance.now();
+      reports = begin;
+      wait(begin + interval * (1 + BEHIND));
+    },
+    saw() {
+      const now = performance.now();
+      if (now - reports > interval * QUIET) reports = now;
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
