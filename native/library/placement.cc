@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <regex>
 
 namespace {
 
@@ -14,17 +13,6 @@ struct ContainerName {
   std::string id;
   std::string runtime;
 };
-
-// Finding a pattern in a name of 255 bytes takes a stack frame a byte; names are no longer than that.
-constexpr size_t longest_name = 255;
-
-bool find(const std::string &name, const char *pattern, std::smatch *match) {
-  return name.size() <= longest_name && std::regex_search(name, *match, std::regex(pattern));
-}
-
-bool find(const std::string &name, const std::regex &pattern, std::smatch *match) {
-  return name.size() <= longest_name && std::regex_search(name, *match, pattern);
-}
 
 Names split(const std::string &path) {
   Names names;
@@ -38,8 +26,32 @@ Names split(const std::string &path) {
 
 bool starts_with(const std::string &text, const char *with) { return text.rfind(with, 0) == 0; }
 
+bool ends_with(const std::string &text, const std::string &with) {
+  return text.size() >= with.size() && text.compare(text.size() - with.size(), with.size(), with) == 0;
+}
+
+// Without `begin` and `end` around it; empty when they are not, or there is nothing between.
+std::string between(const std::string &text, const std::string &begin, const std::string &end) {
+  if (!starts_with(text, begin.c_str()) || !ends_with(text, end) || text.size() <= begin.size() + end.size()) return "";
+  return text.substr(begin.size(), text.size() - begin.size() - end.size());
+}
+
+bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
 bool is_hex(const std::string &text, size_t length) {
-  return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return text.size() == length && std::all_of(text.begin(), text.end(), is_hex_digit);
+}
+
+// 8-4-4-4-12 digits at `at`; between them is one of `separators`.
+bool is_uuid_at(const std::string &text, size_t at, const char *separators) {
+  constexpr size_t length = 36;
+  if (text.size() < at + length) return false;
+  for (size_t i = 0; i < length; i++) {
+    char c = text[at + i];
+    bool separates = i == 8 || i == 13 || i == 18 || i == 23;
+    if (separates ? std::string(separators).find(c) == std::string::npos : !is_hex_digit(c)) return false;
+  }
+  return true;
 }
 
 // Programs of the runtime that stand beside a container.
@@ -49,15 +61,23 @@ bool is_monitor(const Names &names, size_t at) {
          starts_with(name, "lxc.monitor.") || (name == "conmon" && at > 0 && names[at - 1] == "libpod_parent");
 }
 
+// How long the uid of a pod at `at` is: 36 with separators, 32 of a static pod, which has a hash; 0: none is there.
+size_t uid_length(const std::string &name, size_t at) {
+  size_t length = is_uuid_at(name, at, "-_") ? 36 : at + 32 <= name.size() && is_hex(name.substr(at, 32), 32) ? 32 : 0;
+  size_t behind = at + length;
+  bool ends = behind == name.size() || name[behind] == ':' || name.compare(behind, 6, ".slice") == 0;
+  return length && ends ? length : 0;
+}
+
 std::string pod_of(const std::string &name) {
-  static const std::regex pattern(
-      "(?:^|-)pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})"
-      "(?=\\.slice|:|$)");
-  std::smatch match;
-  if (!find(name, pattern, &match)) return "";
-  std::string uid = match[1];
-  std::replace(uid.begin(), uid.end(), '_', '-');
-  return uid;
+  for (size_t at = name.find("pod"); at != std::string::npos; at = name.find("pod", at + 1)) {
+    size_t length = at == 0 || name[at - 1] == '-' ? uid_length(name, at + 3) : 0;
+    if (!length) continue;
+    std::string uid = name.substr(at + 3, length);
+    std::replace(uid.begin(), uid.end(), '_', '-');
+    return uid;
+  }
+  return "";
 }
 
 // By the prefix that a runtime gives to the 64 digits of an id.
@@ -80,7 +100,7 @@ const char *runtime_of_parent(const std::string &parent) {
 bool has_id(const std::string &name) {
   size_t run = 0;
   for (char c : name) {
-    run = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ? run + 1 : 0;
+    run = is_hex_digit(c) ? run + 1 : 0;
     if (run == 64) return true;
   }
   return false;
@@ -94,34 +114,62 @@ std::string runtime_above(const Names &names, size_t at) {
   return "";
 }
 
+// `docker-ID.scope`, `crio-ID`, `kubepods-….slice:cri-containerd:ID`: what stands before the ID; empty: it is no such name.
+std::string prefix_of(const std::string &name, std::string *id) {
+  constexpr size_t digits = 64;
+  std::string whole = ends_with(name, ".scope") ? name.substr(0, name.size() - 6) : name;
+  if (whole.size() < digits + 2) return "";
+  *id = whole.substr(whole.size() - digits);
+  char separator = whole[whole.size() - digits - 1];
+  if (!is_hex(*id, digits) || (separator != '-' && separator != ':')) return "";
+  std::string before = whole.substr(0, whole.size() - digits - 1);
+  size_t colon = before.find(':');
+  return colon == std::string::npos ? before : before.substr(colon + 1);
+}
+
+// Small letters, or two words of them with a hyphen between.
+bool is_prefix(const std::string &text) {
+  size_t hyphen = text.find('-');
+  auto is_word = [](const std::string &word) {
+    return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  };
+  if (hyphen == std::string::npos) return is_word(text);
+  return is_word(text.substr(0, hyphen)) && is_word(text.substr(hyphen + 1));
+}
+
+// Amazon Fargate: the task, and a number.
+bool is_fargate(const std::string &name) {
+  if (name.size() < 39 || name.size() > 45 || !is_hex(name.substr(0, 32), 32) || name[32] != '-') return false;
+  return name.find_first_not_of("0123456789", 33) == std::string::npos;
+}
+
 bool hex_name(const Names &names, size_t at, ContainerName *container) {
-  static const std::regex prefixed("^(?:[^:]*:)?([a-z]+(?:-[a-z]+)?)[-:]([0-9a-f]{64})(?:\\.scope)?$");
   const auto &name = names[at];
-  std::smatch match;
-  if (find(name, prefixed, &match)) {
-    const char *runtime = runtime_of_prefix(match[1]);
-    if (runtime) *container = {match[2], runtime};
+  std::string id;
+  std::string prefix = prefix_of(name, &id);
+  if (is_prefix(prefix)) {
+    const char *runtime = runtime_of_prefix(prefix);
+    if (runtime) *container = {id, runtime};
     return runtime != nullptr;
   }
   if (is_hex(name, 64)) {
     *container = {name, runtime_above(names, at)};
     return true;
   }
-  // Amazon Fargate.
-  if (!find(name, "^[0-9a-f]{32}-[0-9]{6,12}$", &match)) return false;
+  if (!is_fargate(name)) return false;
   *container = {name, "containerd"};
   return true;
 }
 
 bool lxc_name(const Names &names, size_t at, ContainerName *container) {
-  constexpr const char *payload = "lxc.payload.";
   const auto &name = names[at];
   if (at > 0 && (names[at - 1] == "lxc" || names[at - 1] == "lxc.payload")) {
     *container = {name, "lxc"};
     return true;
   }
-  if (!starts_with(name, payload) || name == payload) return false;
-  *container = {name.substr(std::string(payload).size()), "lxc"};
+  std::string id = between(name, "lxc.payload.", "");
+  if (id.empty()) return false;
+  *container = {id, "lxc"};
   return true;
 }
 
@@ -147,20 +195,21 @@ std::string unescape_unit(const std::string &name) {
 }
 
 bool nspawn_name(const Names &names, size_t at, ContainerName *container) {
-  std::smatch match;
   if (at + 1 >= names.size() || names[at + 1] != "payload") return false;
-  if (!find(names[at], "^(?:systemd-nspawn@(.+)\\.service|machine-(.+)\\.scope)$", &match)) return false;
-  *container = {unescape_unit(match[1].matched ? match[1] : match[2]), "systemd-nspawn"};
+  std::string id = between(names[at], "systemd-nspawn@", ".service");
+  if (id.empty()) id = between(names[at], "machine-", ".scope");
+  if (id.empty()) return false;
+  *container = {unescape_unit(id), "systemd-nspawn"};
   return true;
 }
 
+// ALLOCATION.TASK
 bool nomad_name(const Names &names, size_t at, ContainerName *container) {
-  std::smatch match;
+  const auto &name = names[at];
   if (names[0] != "nomad" && names[0] != "nomad.slice") return false;
-  if (!find(names[at], "^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\\.[^/]+?)(?:\\.scope)?$",
-            &match))
-    return false;
-  *container = {match[1], "nomad"};
+  if (!is_uuid_at(name, 0, "-") || name.size() < 38 || name[36] != '.') return false;
+  bool is_scope = ends_with(name, ".scope") && name.size() > 37 + 6;
+  *container = {is_scope ? name.substr(0, name.size() - 6) : name, "nomad"};
   return true;
 }
 

@@ -247,6 +247,30 @@ test('containers and pods by all the paths that the agent knows', (t) => {
   assertSame(t, records);
 });
 
+test('and by paths that are nearly such', (t) => {
+  const below = belowOf(5);
+  const signs = '-_.:/@\\x0fg';
+  const damaged = (path: string) => {
+    const at = 1 + below(path.length);
+    const sign = signs[below(signs.length)];
+    const part = path.split('/')[1 + below(3)] ?? '';
+    const ways = [
+      `${path.slice(0, at)}${sign}${path.slice(at)}`,
+      `${path.slice(0, at)}${sign}${path.slice(at + 1)}`,
+      `${path.slice(0, at)}${path.slice(at + 1)}`,
+      `${path}/${part}`,
+      `/${part}${path}`,
+    ];
+    return ways[below(ways.length)] as string;
+  };
+  const paths = Array.from({ length: 4_000 }, () => damaged(cgroupRows[below(cgroupRows.length)]?.[1] ?? '/'));
+  const records = paths.flatMap((path, index) => [
+    processBytes({ serial: index + 1, pid: 5, parts: [pathPart('/bin/x'), pathPart('/bin/y'), pathPart(path)] }),
+    connectionBytes({ pid: 5, process: index + 1 }),
+  ]);
+  assertSame(t, records);
+});
+
 test('a path as long as the kernel allows does no harm', (t) => {
   const path = `/${Array.from({ length: 7 }, (_, index) => `kubepods-pod${'a'.repeat(240)}${index}`).join('/')}`;
   const process = processBytes({ serial: 1, pid: 5, parts: [pathPart('/bin/x'), pathPart('/bin/y'), pathPart(path)] });
