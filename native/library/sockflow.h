@@ -116,7 +116,7 @@ struct sockflow_event {
   uint64_t time_ns; /* when it happened: UNIX time, as all that end in time_ns */
   uint64_t begin_time_ns;
   uint64_t last_time_ns; /* UDP: last datagram; TCP: 0 */
-  const char *id;        /* 16 hexadecimal digits, the same at both ends */
+  const char *id;        /* 16 hexadecimal digits, the same at both ends, for all watchers; not when nobody answered */
   uint64_t number;       /* of this end on this host, unique: the socket's cookie */
   uint32_t netns;        /* inode number */
   char interface[16];    /* name; empty: not known */

@@ -1,8 +1,22 @@
-/** Programs that use the C library. */
+/** The C library, built when stale, and programs that use it. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
+const make = ['--silent', '-f', 'native/Makefile'];
+
+/** Puts libsockflow, its header and its pkg-config file into `prefix`, and returns an environment that finds them. */
+export function installLibrary(prefix: string): NodeJS.ProcessEnv {
+  execFileSync('make', [...make, 'install', `PREFIX=${prefix}`], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return {
+    ...process.env,
+    PKG_CONFIG_PATH: join(prefix, 'lib/pkgconfig'),
+    LD_LIBRARY_PATH: join(prefix, 'lib'),
+  };
+}
 
 /** Compiles the decoder alone, so that it reads and writes nothing that is not its own; returns the program's path. */
 export function buildDecoder(directory: string): string {
