@@ -89,7 +89,7 @@ local attributes = {
   { "error.type", "string", "How the look-up failed" },
   { "sockflow.connection.id", "string", "The same on both ends of a connection" },
   { "sockflow.connection.role", "string", "Which end of it the record is of" },
-  { "sockflow.connection.pre_existing", "boolean", "Older than the agent" },
+  { "sockflow.connection.pre_existing", "boolean", "Older than the agent, or begun when its table of connections was full" },
   { "sockflow.connection.start_time", "string", "When the connection began" },
   { "sockflow.connection.duration", "double", "Seconds since it began; of UDP, from the first datagram to the last" },
   { "sockflow.connection.close.reason", "string", "Who or what ended it" },

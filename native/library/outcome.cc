@@ -53,7 +53,7 @@ Outcome outcome_of(const struct sf_connection &connection) {
   if (connection.flags & SF_FLAG_LATE) return {};  // nobody saw from which state it came
   if (connection.flags & SF_FLAG_ATTEMPT) return {"unreachable", "_OTHER"};
   if (connection.state != TCP_SYN_SENT) return by_state(connection.state);
-  if (connection.flags & SF_FLAG_BOUND) return {"cancelled", nullptr};
+  if (connection.sent_packets || connection.shutdown) return {"cancelled", nullptr};
   return {"unreachable", "address_not_available"};
 }
 

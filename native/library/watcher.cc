@@ -69,7 +69,10 @@ int Watcher::Open(struct sf_error *error) {
   Describe();
   reported_at_ = now_ns();
   // What it finds goes into the ring, so somebody has to be able to read that meanwhile.
-  search_ = std::thread([this] { sf_find_existing(agent_); });
+  search_ = std::thread([this] {
+    sf_find_existing(agent_);
+    searched_ = true;
+  });
   return 0;
 }
 
@@ -107,25 +110,30 @@ int Watcher::Fill() {
   if (used < 0) return static_cast<int>(used);
   at_ = 0;
   used_ = used;
-  if (used > 0) return 1;
-  // The ring is empty: room for what comes now.
-  sf_collect(agent_);
-  if (!reporting_ && !IsTimeToReport()) return 0;
-  Report();
-  return 1;
+  bool has_room = batch_.size() - used_ >= SF_RECORD_MAX;  // so the ring was emptied
+  if (has_room) sf_collect(agent_);
+  bool more = has_room && Report();
+  return used_ > 0 || more;
+}
+
+// Once an interval what had no room is looked for again, then ends that the kernel hid, and what moved; a part at a time,
+// so that the ring is read in between. Returns whether there is more to read.
+bool Watcher::Report() {
+  if (round_ == resting && !(searched_ && IsTimeToReport())) return false;
+  if (round_ == resting) round_ = searching;
+  if (round_ == searching && sf_find_again(agent_) > 0) return true;
+  round_ = reporting;
+  if (sf_snapshot(agent_, &report_place_) > 0) return true;
+  report_place_ = 0;
+  round_ = resting;
+  return true;
 }
 
 bool Watcher::IsTimeToReport() {
   int64_t now = now_ns();
-  if (!(native_.updates || native_.listeners) || now - reported_at_ < interval_ns_) return false;
+  if (now - reported_at_ < interval_ns_) return false;
   reported_at_ = now;
   return true;
-}
-
-// A stretch of the table; the ring is read before the next one.
-void Watcher::Report() {
-  reporting_ = sf_snapshot(agent_, &report_place_) > 0;
-  if (!reporting_) report_place_ = 0;
 }
 
 int Watcher::FillAfterStop() {
@@ -143,9 +151,22 @@ void Watcher::Stop() {
   if (stopped_) return;
   stopped_ = true;
   JoinSearch();
-  uint64_t live = 0;
-  sf_live(agent_, &live);  // finds what was missed, so that the last counts are whole
+  uint32_t place = 0;
+  while (sf_end_missed(agent_, &place) > 0) Keep();
   sf_detach(agent_);
+}
+
+// What is in the ring goes behind what is not decoded yet, so that there is room.
+void Watcher::Keep() {
+  batch_.erase(batch_.begin(), batch_.begin() + at_);
+  used_ -= at_;
+  at_ = 0;
+  long used;
+  do {
+    batch_.resize(used_ + batch_bytes);
+    used = sf_read(agent_, batch_.data() + used_, batch_bytes);
+    used_ += std::max(used, 0L);
+  } while (used > 0);
 }
 
 int Watcher::Statistics(struct sockflow_statistics *statistics) {

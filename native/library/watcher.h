@@ -41,7 +41,8 @@ class Watcher {
   int Fill();
   int FillAfterStop();
   bool IsTimeToReport();
-  void Report();
+  bool Report();
+  void Keep();
   void Describe();
   void JoinSearch();
 
@@ -54,9 +55,10 @@ class Watcher {
   size_t used_ = 0;
   size_t at_ = 0;
   std::thread search_;  // for what is older than the watcher
+  std::atomic<bool> searched_{false};
   int64_t reported_at_ = 0;
   uint32_t report_place_ = 0;
-  bool reporting_ = false;
+  enum { resting, searching, reporting } round_ = resting;
   bool stopped_ = false;
   bool flows_ended_ = false;
   std::atomic<bool> interrupted_{false};
