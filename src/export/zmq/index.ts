@@ -99,11 +99,11 @@ class NtopngExporter implements Exporter {
 
   #sayFailures(socket: Awaited<ReturnType<typeof openSocket>>, { address }: Endpoint): void {
     const { log } = this.#context;
-    const say = (why: string) =>
-      log.limited('warn', `zmq ${address}`, `ntopng at ${address} and sockflow do not understand each other: ${why}`);
-    const encryption = "one of them wants encryption (--zmq-encryption-key), or the key is not the other one's";
+    const message =
+      `ntopng at ${address} and sockflow do not understand each other: ` +
+      "one of them wants encryption (--zmq-encryption-key), or the key is not the other one's";
     for (const event of ['handshake:error:protocol', 'handshake:error:auth', 'handshake:error:other'] as const)
-      socket.events.on(event, () => say(encryption));
+      socket.events.on(event, () => log.limited('warn', `zmq ${address}`, message));
   }
 
   #publish(name: string, socket: Awaited<ReturnType<typeof openSocket>>, limit: number): Publisher {
