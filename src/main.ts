@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import type { Environment } from './cli/environment.ts';
 import { parseCommandLine } from './cli/parse.ts';
+import { comeFirst } from './cli/priority.ts';
 import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
 import { openDescriptor } from './descriptor.ts';
 import { StartError, UsageError } from './errors.ts';
@@ -109,6 +110,7 @@ async function runCheck({ options, warnings }: CheckCommand, stderr: Stderr): Pr
 /** Loaded only now, so that --help and a mistyped option need neither the addon nor its load time. */
 const startLive: StartPipeline = async (...args) => {
   checkBuilt(dirname(import.meta.dirname));
+  comeFirst();
   const { startLive } = await import('./start.ts');
   return startLive(...args);
 };

@@ -13,6 +13,7 @@ const capabilities = {
   CAP_NET_ADMIN: 12,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
+  CAP_SYS_NICE: 23,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
 } as const;

@@ -35,6 +35,12 @@ export const capabilities: readonly Right[] = [
     isNeeded: false,
   },
   {
+    name: 'CAP_SYS_NICE',
+    purpose: 'comes before others on a busy host',
+    lost: 'what a storm brings beyond a fair share of the CPUs: counted as ring_full',
+    isNeeded: false,
+  },
+  {
     name: 'CAP_DAC_READ_SEARCH',
     purpose: 'files in directories that are closed to this user',
     lost: 'hosts files, certificates and tokens there',
