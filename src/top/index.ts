@@ -51,7 +51,11 @@ export function createTop(options: Options, filter: string, writeLine: (line: st
       first,
       state: firstState(given),
       style: shown,
-      onQuit: onEnd,
+      onQuit: () => {
+        // The end may take a while; the terminal is its owner's at once.
+        close();
+        onEnd();
+      },
       onLost: () => onOutputLost('stdout_closed'),
     });
     if (isatty(2)) held.hold((line) => opened.say(line.replace(/^sockflow: /, '')));

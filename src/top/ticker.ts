@@ -28,8 +28,9 @@ export function createTicker(interval: number, onEnd: (seconds: number) => void)
     const until = reports > begin ? reports : now;
     const seconds = Math.max(until - begin, 1) / 1000;
     begin = until;
-    onEnd(seconds);
+    // First: whatever becomes of this one, there is a next one.
     wait(until + interval * (1 + (until === reports ? BEHIND : 0)));
+    onEnd(seconds);
   };
   return {
     start() {
