@@ -20,20 +20,22 @@ export const observed = 1_795_560_300_000_000_007n;
 interface Ways {
   attributes?: Table;
   identity?: Identity;
+  /** The user's own. */
+  extra?: Readonly<Record<string, string>>;
 }
 
 export function writeOurs(
   records: readonly ConnectionRecord[],
-  { attributes = table, identity = 'resource' }: Ways = {},
+  { attributes = table, identity = 'resource', extra = {} }: Ways = {},
 ): Uint8Array {
-  const writer = new LogWriter({ attributes, host, identity });
+  const writer = new LogWriter({ attributes, host, identity, extra });
   for (const record of records) writer.add(record, observed);
   return writer.take().bytes;
 }
 
 export function writeSdks(
   records: readonly ConnectionRecord[],
-  { attributes = table, identity = 'resource' }: Ways = {},
+  { attributes = table, identity = 'resource', extra = {} }: Ways = {},
 ): Uint8Array {
   let bytes: Uint8Array | undefined;
   const exporter: LogRecordExporter = {
@@ -44,7 +46,7 @@ export function writeSdks(
     shutdown: async () => undefined,
     forceFlush: async () => undefined,
   };
-  const options = { name: 'sdk', exporter, attributes, host, identity, now: () => observed };
+  const options = { name: 'sdk', exporter, attributes, host, identity, extra, now: () => observed };
   createSdkLogsExporter(options, new Ledger()).export(records);
   return bytes as Uint8Array;
 }

@@ -32,24 +32,27 @@ const unknownProcess: readonly Attribute<undefined>[] = [
 /** What every resource of this agent says. */
 export interface CommonResource extends ShownLabels {
   readonly host: Host;
-  /** Added by the user. A key that the table has is the table's. */
+  /** Added by the user. What is known by observation comes first: of a key that the table has they fill the gaps. */
   readonly extra?: Readonly<Record<string, string>>;
 }
 
 export function createResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
   const common = encodeCommon(resource);
   const writeIdentity = compileIdentity(resource, ATTRIBUTES, out);
+  const gaps = gapsOf(resource).map(({ key, value, read }) => ({ pair: encodePair(ATTRIBUTES, key, value), read }));
   return (process) => {
     const start = out.begin(RESOURCE);
     writeIdentity(process);
     out.raw(common);
+    for (const { pair, read } of gaps) if (!process || read(process) === undefined) out.raw(pair);
     out.end(start);
   };
 }
 
 /** Of a resource that says nothing of a process: that is on the records. */
 export function createHostResourceWriter(resource: CommonResource, out: ByteBuffer): ResourceWriter {
-  const common = encodeCommon(resource);
+  const gaps = gapsOf(resource).map(({ key, value }) => encodePair(ATTRIBUTES, key, value));
+  const common = Buffer.concat([encodeCommon(resource), ...gaps]);
   return () => out.delimited(RESOURCE, common);
 }
 
@@ -73,6 +76,21 @@ function freeAttributes(extra: Readonly<Record<string, string>>): [string, strin
   return Object.entries(extra).filter(([key]) => !taken.has(key));
 }
 
+interface Gap {
+  readonly key: string;
+  readonly value: string;
+  /** What is known of a process. */
+  readonly read: (process: Process) => unknown;
+}
+
+/** What the user gave of what a process may have itself. A name of a service it always has. */
+function gapsOf({ extra = {}, ...shown }: CommonResource): readonly Gap[] {
+  return createResourceAttributes(shown).flatMap(({ key, read }) => {
+    const value = extra[key];
+    return value === undefined || key === SERVICE_NAME ? [] : [{ key, value, read }];
+  });
+}
+
 /** The attributes of one source as an object, in the order of the table. */
 export function readAttributes<Source>(
   attributes: readonly Attribute<Source>[],
@@ -88,7 +106,7 @@ export function readAttributes<Source>(
 
 /** The attributes of the resource of a process; of the host alone when the process isn't known. */
 export function readResource(process: Process | undefined, common: CommonResource): Record<string, AttributeValue> {
-  return { ...readIdentity(process, common), ...readCommon(common) };
+  return { ...readCommon(common), ...readIdentity(process, common) };
 }
 
 /** What says which process it was. */
@@ -98,6 +116,8 @@ export function readIdentity(process: Process | undefined, shown: ShownLabels): 
 }
 
 /** What is the same on all of them. */
-export function readCommon({ host, extra = {} }: CommonResource): Record<string, AttributeValue> {
-  return { ...readAttributes(hostAttributes, host), ...Object.fromEntries(freeAttributes(extra)) };
+export function readCommon(common: CommonResource): Record<string, AttributeValue> {
+  const { host, extra = {} } = common;
+  const gaps = gapsOf(common).map(({ key, value }) => [key, value] as const);
+  return { ...readAttributes(hostAttributes, host), ...Object.fromEntries([...freeAttributes(extra), ...gaps]) };
 }

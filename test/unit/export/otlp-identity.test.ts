@@ -94,3 +94,19 @@ test('the size is known before the request is taken, and never less than it', (t
   const { bytes } = writer.take();
   t.true(bytes.length <= size && bytes.length > size * 0.95);
 });
+
+test("what the user adds fills the gaps of what is known, and the service's name has none", (t) => {
+  const extra = { tenant: 'blue', 'k8s.pod.name': 'of the user', 'service.name': 'of the user' };
+  const known = makeProcess(2, { pod: { uid: 'u', details: { name: 'web-0', namespace: 'shop' } } });
+  const three = [{ process: makeProcess(1) }, { process: known }, { process: undefined }];
+  const given = three.map((changes, number) => makeRecord(number, changes));
+  const ours = normalise(decodeLogs(writeOurs(given, { extra })));
+  t.deepEqual(ours, normalise(decodeLogs(writeSdks(given, { extra }))));
+  const names = ours.map(({ attributes }) => attributes['k8s.pod.name']);
+  t.deepEqual(names.toSorted(), ['of the user', 'of the user', 'web-0']);
+  t.true(ours.every(({ attributes }) => attributes.tenant === 'blue' && attributes['service.name'] !== 'of the user'));
+
+  const flat = normalise(decodeLogs(writeOurs(given, { extra, identity })));
+  t.deepEqual(flat, normalise(decodeLogs(writeSdks(given, { extra, identity }))));
+  t.is(flat[0]?.attributes['k8s.pod.name'], 'of the user');
+});
