@@ -212,6 +212,19 @@ test.serial('the list of packets says event, process and what matters', async (t
   t.regex(infos[2] ?? '', /^failed - connection_refused/);
 });
 
+test.serial('a terminal is told what to do instead of getting bytes', async (t) => {
+  const { recording } = await replayed(t);
+  const command = `${SOCKFLOW} replay ${recording} --format pcapng`;
+  const { code, stdout } = await result(
+    spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      env: cleanEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+  t.is(code, 2);
+  t.regex(stdout, /^sockflow: --format pcapng expects a file or a pipe as stdout, such as: sockflow --format pcapng >/);
+});
+
 /** The user that Wireshark is, as a rule; root's extcaps are those of the system alone. */
 const asUser = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
