@@ -1,4 +1,4 @@
-/** examples/kubernetes.yaml, and service accounts that have the rights in it. */
+/** The examples for Kubernetes, and service accounts that have the rights of the first one. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -6,9 +6,9 @@ import type { ApiServer } from './kubernetes.ts';
 
 export const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
-/** Its objects; what is in them is the caller's to know. */
-export function readExample(): readonly { readonly kind: string }[] {
-  const text = readFileSync(join(import.meta.dirname, '../../examples/kubernetes.yaml'), 'utf8');
+/** Objects of an example; what is in them is the caller's to know. */
+export function readExample(file = 'kubernetes.yaml'): readonly { readonly kind: string }[] {
+  const text = readFileSync(join(import.meta.dirname, '../../examples', file), 'utf8');
   return parseAllDocuments(text).map((document) => document.toJS());
 }
 

@@ -30,16 +30,22 @@ export function workload(app: string, line: string) {
 
 export interface Shop {
   /** `apps/v1`, `deployments`. */
-  create(apiVersion: string, plural: string, name: string, spec: object): Promise<Record<string, unknown>>;
+  create(
+    apiVersion: string,
+    plural: string,
+    name: string,
+    spec: object,
+    more?: object,
+  ): Promise<Record<string, unknown>>;
   /** A Deployment that answers, and its only pod, when that runs. */
   createWeb(): Promise<{ readonly name: string; readonly address: string }>;
 }
 
 export async function openShop(api: ApiServer): Promise<Shop> {
   await api.call('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
-  const create: Shop['create'] = (apiVersion, plural, name, spec) => {
+  const create: Shop['create'] = (apiVersion, plural, name, spec, more = {}) => {
     const path = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`;
-    return api.call('POST', `${path}/namespaces/shop/${plural}`, { metadata: { name }, spec });
+    return api.call('POST', `${path}/namespaces/shop/${plural}`, { metadata: { name }, spec, ...more });
   };
   const findWeb = async () => {
     const list = await api.call('GET', '/api/v1/namespaces/shop/pods?labelSelector=app%3Dweb');
