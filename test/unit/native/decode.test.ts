@@ -1,19 +1,15 @@
 /** The C library makes of the kernel side's records what the agent makes of them. */
-import { spawnSync } from 'node:child_process';
 import test, { type ExecutionContext } from 'ava';
 import { createDecoder } from '../../../src/capture/decode.ts';
 import { sfEvent, sfFlag, sfFlow, sfFlowFlag, sfKind, sfRole, sfTranslation } from '../../../src/capture/wire.gen.ts';
-import { correlateOutcome } from '../../../src/correlate/outcome.ts';
-import { parseCgroups } from '../../../src/enrich/cgroup.ts';
 import { Ledger } from '../../../src/ledger.ts';
-import type { ConnectionRecord, Process } from '../../../src/model.ts';
+import type { Process } from '../../../src/model.ts';
 import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
+import { byAgent, byLibrary, comparable } from '../../support/both-decoders.ts';
 import { buildDecoder } from '../../support/c-library.ts';
 import { cgroupRows } from '../../support/cgroup-paths.ts';
 import { random } from '../../support/random.ts';
 import { removeDirectory, sharedDirectory } from '../../support/temporary.ts';
-
-const ALL = 0x1ff;
 
 function belowOf(seed: number): (limit: number) => number {
   const next = random(seed);
@@ -27,96 +23,6 @@ test.before(() => {
   program = buildDecoder(directory);
 });
 test.after.always(() => removeDirectory(directory));
-
-function byLibrary(bytes: ArrayBuffer, watch = ALL) {
-  const { stdout, stderr, status } = spawnSync(program, [`${watch}`], {
-    input: Buffer.from(bytes),
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  });
-  if (status !== 0) throw new Error(`decode ended with ${status}`);
-  const events = stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  return { events, malformed: Number(stderr) };
-}
-
-function byAgent(bytes: ArrayBuffer) {
-  const ledger = new Ledger();
-  const decoder = createDecoder({ ledger, onProcess: () => {}, describe: () => undefined });
-  const records = decoder.decode(bytes);
-  for (const record of records) correlateOutcome(record);
-  return { events: records.map(describe), malformed: ledger.lost.length };
-}
-
-const types: Readonly<Record<string, number>> = {
-  'tcp update': 201,
-  'tcp retransmit': 200,
-  'tcp close': 300,
-  'tcp failed': 500,
-  'udp update': 212,
-  'udp close': 310,
-};
-
-function typeOf({ transport, event, role, reset, drop }: ConnectionRecord): number | undefined {
-  if (event === 'open') return role === 'server' ? 100 : 101;
-  if (reset) return reset.direction === 'transmit' ? 202 : 203;
-  if (drop) return drop.direction === 'transmit' ? 204 : 205;
-  return types[`${transport} ${event}`];
-}
-
-const us = (seconds: number | undefined) => Math.round((seconds ?? 0) * 1e6);
-const zero = (version: number) => (version === 4 ? '0.0.0.0' : '::');
-
-/** As test/library/decode.cc prints it. */
-function describe(record: ConnectionRecord) {
-  const version = record.networkType === 'ipv4' ? 4 : 6;
-  const { natOriginal: dialled, end, process: p } = record;
-  const place = parseCgroups(p?.cgroups ?? []);
-  return {
-    type: typeOf(record),
-    protocol: record.transport === 'tcp' ? 6 : 17,
-    version,
-    role: sfRole[record.role],
-    older: Number(record.preExisting),
-    local: `${record.localAddress || zero(version)} ${record.localPort}`,
-    peer: `${record.peerAddress || zero(version)} ${record.peerPort}`,
-    ...(dialled && { dialled: `${dialled.address} ${dialled.port}` }),
-    time: `${record.time} ${record.startTime} ${record.lastTime ?? 0}`,
-    id: record.id,
-    number: `${record.cookie}`,
-    netns: record.networkNamespace,
-    interface: record.interfaceName ?? '',
-    moved: `${record.sentBytes} ${record.receivedBytes} ${record.sentPackets} ${record.receivedPackets}`,
-    us: [record.handshakeDuration, record.smoothedRtt, record.minRtt, record.rttVariation].map(us).join(' '),
-    end: [end?.error ?? 0, record.errorType ?? null, record.closeReason ?? null],
-    attribution: record.attribution,
-    process: p ? [p.pid, p.userId, p.groupId, p.executablePath ?? null] : null,
-    parent: p ? [p.parentPid, p.parentUserId, p.parentExecutablePath ?? null] : null,
-    place: [p?.cgroups[0] ?? null, place.containerId ?? null, place.runtime ?? null, place.podUid ?? null],
-  };
-}
-
-interface Printed {
-  readonly again: string;
-  readonly attribution: string;
-  readonly process: readonly [number, number, number, string, string | null];
-  readonly parent: readonly [number, number, string, string | null];
-}
-
-/** Of what the library says, the part that the agent says, too. */
-function comparable({ again: _, process, parent, attribution, ...event }: Printed) {
-  const [pid, uid, gid, , path] = process;
-  const [parentPid, parentUid, , parentPath] = parent;
-  const isKnown = pid !== 0 && path !== null;
-  return {
-    ...event,
-    attribution: isKnown ? attribution : 'none',
-    process: isKnown ? [pid, uid, gid, path] : null,
-    parent: isKnown ? [parentPid, parentUid, parentPath] : null,
-  };
-}
 
 const container = 'ab12'.repeat(16);
 const described = processBytes({
@@ -146,7 +52,7 @@ function translationBytes(cookie: bigint, port: number, address: readonly number
 function assertSame(t: ExecutionContext, records: Uint8Array[]): void {
   const bytes = batch(...records);
   const expected = byAgent(bytes);
-  const { events, malformed } = byLibrary(bytes);
+  const { events, malformed } = byLibrary(program, bytes);
   t.is(malformed, expected.malformed);
   t.deepEqual(events.map(comparable), expected.events as never);
 }
@@ -292,7 +198,7 @@ test('what is no record is counted, ends the batch, and is never read beyond it'
     for (let count = below(4); count > 0 && bytes.length > 0; count--)
       bytes[below(Math.min(bytes.length, 100))] = below(256);
     const copy = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-    const { events, malformed } = byLibrary(copy);
+    const { events, malformed } = byLibrary(program, copy);
     const expected = byAgentOrNothing(copy);
     t.is(malformed, expected.malformed, bytes.toString('hex'));
     t.is(events.length, expected.count);
@@ -324,7 +230,7 @@ test('the bits of libebpfflow choose as its tool did', (t) => {
     connectionBytes({ event: sfEvent.resetSent }),
     connectionBytes({ event: sfEvent.dropReceived }),
   );
-  const chosen = (watch: number) => byLibrary(records, watch).events.map(({ type }) => type);
+  const chosen = (watch: number) => byLibrary(program, records, watch).events.map(({ type }) => type);
   t.deepEqual(chosen(0), [101, 100, 500, 300, 200]);
   t.deepEqual(chosen(1), [101, 100, 500, 300, 200]);
   t.deepEqual(chosen(1 << 2), [100]);
