@@ -14,17 +14,32 @@ export interface Ticker {
 const BEHIND = 0.25;
 const QUIET = 0.6;
 
+/** Milliseconds. */
+export interface Clock {
+  now(): number;
+  /** Returns what takes that back. */
+  after(wait: number, call: () => void): () => void;
+}
+
+const realClock: Clock = {
+  now: () => performance.now(),
+  after(wait, call) {
+    const timer = setTimeout(call, wait);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** `interval`: milliseconds. `onEnd` gets how long it was, in seconds. */
-export function createTicker(interval: number, onEnd: (seconds: number) => void): Ticker {
-  let timer: NodeJS.Timeout | undefined;
+export function createTicker(interval: number, onEnd: (seconds: number) => void, clock = realClock): Ticker {
+  let stop = () => {};
   /** When the reports came that the last interval ended with, and the last ones. */
   let begin = 0;
   let reports = 0;
   const wait = (end: number) => {
-    timer = setTimeout(tick, Math.max(interval * BEHIND, end - performance.now()));
+    stop = clock.after(Math.max(interval * BEHIND, end - clock.now()), tick);
   };
   const tick = () => {
-    const now = performance.now();
+    const now = clock.now();
     const until = reports > begin ? reports : now;
     const seconds = Math.max(until - begin, 1) / 1000;
     begin = until;
@@ -34,14 +49,14 @@ export function createTicker(interval: number, onEnd: (seconds: number) => void)
   };
   return {
     start() {
-      begin = performance.now();
+      begin = clock.now();
       reports = begin;
       wait(begin + interval * (1 + BEHIND));
     },
     saw() {
-      const now = performance.now();
+      const now = clock.now();
       if (now - reports > interval * QUIET) reports = now;
     },
-    stop: () => clearTimeout(timer),
+    stop: () => stop(),
   };
 }

@@ -151,6 +151,22 @@ test.serial('stopped and continued, ended by a signal: the terminal is as it was
   });
 });
 
+test.serial('hung up: it ends', async (t) => {
+  await onTerminal(t, { columns: 80, rows: 24 }, async ({ terminal }) => {
+    const pid = await agentPid(await terminal.shell());
+    t.not(commandOf(pid), '');
+    await terminal.close();
+    t.is(
+      await eventually(
+        'its end',
+        () => commandOf(pid),
+        (command) => command === '',
+      ),
+      '',
+    );
+  });
+});
+
 test.serial('without colour and without UTF-8', async (t) => {
   const env = { NO_COLOR: '1', LC_ALL: 'C' };
   await withLab(t, async (lab) => {

@@ -80,6 +80,11 @@ export class Terminal {
     return { isOther: text.startsWith('1'), hasCursor: text.trim().endsWith('1') };
   }
 
+  /** Hangs up. */
+  async close(): Promise<void> {
+    await this.#tmux('kill-session');
+  }
+
   /** The pid of its shell. */
   async shell(): Promise<number> {
     return Number(await this.#tmux('display-message', '-p', '#{pane_pid}'));

@@ -174,6 +174,15 @@ test('the help fits into 80 × 24', (t) => {
   for (const line of lines) t.true(displayWidth(line) <= 80, line);
 });
 
+test('once, on a terminal: as wide as that', (t) => {
+  const state = makeState();
+  for (const columns of [60, 80, 160]) {
+    const lines = formatOnce(makeSnapshot(), itemsOf(rows, state), state, columns, makeStyle());
+    for (const line of lines) t.true(displayWidth(line) <= columns, line);
+    t.is(displayWidth(lines[0] ?? ''), columns);
+  }
+});
+
 test('once, in a pipe: whole names, and what is no line of the table is a comment', (t) => {
   const process = makeProcess(1, { executableName: 'a-program-with-a-rather-long-name', pid: 7 });
   const long: Partial<ConnectionRecord> = { peerName: 'a-host-with-a-name.that-goes-on-and-on.example.com' };
