@@ -106,8 +106,10 @@ export function formatOnce(
   items: readonly Item[],
   state: State,
   columns: number | undefined,
-  style: ViewStyle,
+  live: ViewStyle,
 ): string[] {
+  // Nobody can open a group.
+  const style = { ...live, symbols: { ...live.symbols, folded: ' ' } };
   const cells = styleOf(snapshot, style, columns !== undefined);
   const chosen = chooseColumns(columns);
   const width = chosen.reduce((sum, column) => sum + column.width + 1, 1);

@@ -172,6 +172,14 @@ test.serial('without colour and without UTF-8', async (t) => {
   await withLab(t, async (lab) => {
     await connected(lab.client, lab.server);
     const terminal = await Terminal.open(t, { columns: 80, rows: 24, env });
+    await terminal.enter(`clear; TERM=dumb ${SOCKFLOW} top`);
+    const refused = await terminal.see('why not', (screen) => screen.includes('--once for one table'));
+    t.regex(
+      refused.replaceAll('\n', ''),
+      /^sockflow: top expects a terminal .*; TERM is dumb, on which nothing can be drawn: add/,
+    );
+    await terminal.enter(`clear; TERM=dumb ${SOCKFLOW} top --once --network-namespace ${lab.namespace.inode}`);
+    await terminal.see('one table', (screen) => /^ {2}lab-client +1 -> 127/m.test(screen) && /records \(/.test(screen));
     await terminal.enter(`${SOCKFLOW} top --network-namespace ${lab.namespace.inode}`);
     await terminal.see('the table', (screen) => /^\+ lab-client +1 -> 127/m.test(screen));
     await terminal.press('j');

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { displayWidth } from '../../../src/export/text/width.ts';
@@ -60,6 +62,11 @@ SLOWEST  nginx ← 198.51.100.0 21ms (min 19ms)
 RETRANS  nginx ← 198.51.100.7 91.7%  checkout → pg-0.db:5432 25.0%
 q quit  ? help  ↑↓ move  ⏎ open  / filter  g group  s,S sort  p pause  t closed`,
   );
+});
+
+test("the README's sample is what it looks like", (t) => {
+  const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+  t.true(readme.includes(`\n${screen().slice(0, 9).join('\n')}\n`));
 });
 
 test('columns come and go whole, in a fixed order', (t) => {
@@ -180,6 +187,7 @@ test('once, on a terminal: as wide as that', (t) => {
     const lines = formatOnce(makeSnapshot(), itemsOf(rows, state), state, columns, makeStyle());
     for (const line of lines) t.true(displayWidth(line) <= columns, line);
     t.is(displayWidth(lines[0] ?? ''), columns);
+    t.regex(lines[2] ?? '', /^ {2}nginx/);
   }
 });
 
