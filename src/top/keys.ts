@@ -41,6 +41,35 @@ export function readKeys(text: string): Key[] {
   return [...text.matchAll(token)].flatMap(([found]) => toKey(found));
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a terminal sends.
+const begun = /\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+
+/** Milliseconds. Who presses Esc waits so long for it. */
+const PATIENCE = 50;
+
+/** Keys of a terminal far away, whose sequences may come in pieces. `onKeys` is not called without a key. */
+export function createKeyReader(onKeys: (keys: readonly Key[]) => void): (text: string) => void {
+  let rest = '';
+  let timer: NodeJS.Timeout | undefined;
+  const give = (text: string): void => {
+    const keys = readKeys(text);
+    if (keys.length > 0) onKeys(keys);
+  };
+  return (text) => {
+    clearTimeout(timer);
+    const all = rest + text;
+    const end = begun.exec(all)?.index ?? all.length;
+    rest = all.slice(end);
+    if (rest !== '')
+      timer = setTimeout(() => {
+        const alone = rest;
+        rest = '';
+        give(alone);
+      }, PATIENCE);
+    give(all.slice(0, end));
+  };
+}
+
 function toKey(found: string): Key[] {
   if (found === '\x1b') return ['escape'];
   if (found.startsWith('\x1b')) {

@@ -1,6 +1,6 @@
 /** The live view: draws the table at the end of each interval and at each key. */
 import { type Item, itemsOf } from './items.ts';
-import { type Key, readKeys } from './keys.ts';
+import { createKeyReader, type Key } from './keys.ts';
 import { press, settle } from './press.ts';
 import { openScreen } from './screen.ts';
 import type { Snapshot, State } from './state.ts';
@@ -38,17 +38,21 @@ export function openLiveView({ first, state: given, style, onQuit, onLost }: Liv
   };
   /** False: what is seen is not to be drawn any more. */
   const take = (key: Key): boolean => {
-    const result = press(state, key, { items: itemsNow(), height: tableHeight(screen.size()) });
+    const height = tableHeight(screen.size());
+    const result = press(state, key, { items: itemsNow(), height });
     if (result === 'quit') onQuit();
-    else if (result === 'suspend') screen.suspend(true);
-    else state = result;
+    if (result === 'suspend') screen.suspend(true);
+    if (typeof result === 'string') return false;
+    state = result;
     if (!state.isPaused) seen = latest;
-    return typeof result !== 'string';
+    // The next key may have come with this one, and means the lines as they stand by then.
+    state = settle(state, { items: itemsNow(), height });
+    return true;
   };
-  const onText = (text: string): void => {
+  const onText = createKeyReader((keys) => {
     message = undefined;
-    if (readKeys(text).every(take)) draw();
-  };
+    if (keys.every(take)) draw();
+  });
   const screen = openScreen({ onText, onResize: draw, onLost });
   draw();
   return {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { itemsOf } from '../../../src/top/items.ts';
-import { readKeys } from '../../../src/top/keys.ts';
+import { createKeyReader, type Key, readKeys } from '../../../src/top/keys.ts';
 import { press, settle } from '../../../src/top/press.ts';
 import type { State } from '../../../src/top/state.ts';
 import { makeHost, makeState } from '../../support/top-snapshot.ts';
@@ -26,6 +26,23 @@ test('bytes become keys; what is unknown becomes none', (t) => {
   t.deepEqual(readKeys('\x1b[1;5C\x1b[200~\x1bx'), []);
   t.deepEqual(readKeys('\r\x7f\x03\x1aé日'), ['enter', 'backspace', '^C', '^Z', 'é', '日']);
   t.deepEqual(readKeys('\x1b[<0;1;1M'), []);
+});
+
+test('a sequence may come in pieces; Esc alone is a key when nothing follows', async (t) => {
+  const keys: Key[] = [];
+  const news = { wanted: 0, resolve: () => {} };
+  const reader = createKeyReader((more) => {
+    keys.push(...more);
+    if (keys.length >= news.wanted) news.resolve();
+  });
+  for (const piece of ['j\x1b', '[', '5', '~k', '\x1bO', 'A']) reader(piece);
+  t.deepEqual(keys, ['j', 'page up', 'k', 'up']);
+  const escaped = Promise.withResolvers<void>();
+  Object.assign(news, { wanted: 5, resolve: escaped.resolve });
+  reader('\x1b');
+  t.is(keys.length, 4);
+  await escaped.promise;
+  t.is(keys[4], 'escape');
 });
 
 test('the cursor comes with the first step and stays on the table', (t) => {
