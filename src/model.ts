@@ -290,6 +290,8 @@ export interface ConnectionRecord {
   errorType?: ErrorType;
   /** Completed by dns/: what was looked up to dial this peer, or what /etc/hosts says; of the client's end only. */
   peerName?: string;
+  /** Completed by dns/, for spans: the look-up that this connection, the first that is told of, came of; of the client's end only. */
+  lookup?: LookupRecord;
   /** Completed by enrich/: where the peer is. */
   place?: Place;
   /** Completed by enrich/: who it is in the cluster, with `--kubernetes-peers`. */

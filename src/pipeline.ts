@@ -75,7 +75,12 @@ export async function startPipeline(
     onDns: (packet) => names.learn(packet),
     reasons: source.reasons,
   });
-  const names = createNames({ ledger, proc: source.proc, findProcess: decoder.findProcess });
+  const names = createNames({
+    ledger,
+    proc: source.proc,
+    findProcess: decoder.findProcess,
+    withLookups: options.traces,
+  });
   const enrichPlace = createPlaces({
     networks: options.cidrName,
     geoip: options.geoip,

@@ -3,6 +3,7 @@
  * named when their records come, which may be long after they began: what was looked up since then is none of theirs.
  */
 import { LRUCache } from 'lru-cache';
+import type { LookupRecord } from '../model.ts';
 
 /** Addresses that are remembered; those that nobody asked for longest go first. */
 const LIMIT = 32_768;
@@ -17,6 +18,8 @@ export interface Lookup {
   readonly serial: number;
   readonly name: string;
   readonly time: bigint;
+  /** The whole of it, for whoever dials the address next. */
+  readonly whole?: LookupRecord | undefined;
 }
 
 export interface Asker {
@@ -27,13 +30,19 @@ export interface Asker {
   readonly time: bigint;
 }
 
+/** A name, and the look-up that said it unless an earlier connection took that. */
+export interface Named {
+  readonly name: string;
+  readonly lookup: LookupRecord | undefined;
+}
+
 export interface NameCache {
   /** `ttl`: seconds. */
   add(lookup: Lookup, address: string, ttl: number): void;
   /** What this process looked up last for the address; it holds as long as there is room. */
-  ofProcess(asker: Asker): string | undefined;
+  ofProcess(asker: Asker): Named | undefined;
   /** What anybody in the network namespace looked up last, while that is valid. */
-  ofNamespace(asker: Asker): string | undefined;
+  ofNamespace(asker: Asker): Named | undefined;
 }
 
 interface Sighting {
@@ -41,16 +50,18 @@ interface Sighting {
   /** First of a row of equal answers. */
   readonly time: bigint;
   readonly until: bigint;
+  /** Shared by all that came of it; taken out by the first connection. */
+  readonly answer: { lookup: LookupRecord | undefined };
 }
 
 export function createNameCache(limit = LIMIT): NameCache {
   const sightings = new LRUCache<string, readonly Sighting[]>({ max: limit });
 
-  const remember = (key: string, { name, time }: Lookup, until: bigint): void => {
+  const remember = (key: string, { name, time }: Lookup, until: bigint, answer: Sighting['answer']): void => {
     const before = sightings.get(key) ?? [];
     const [last] = before;
     const isSame = last?.name === name;
-    const fresh = { name, time: isSame ? last.time : time, until };
+    const fresh = { name, time: isSame ? last.time : time, until, answer };
     sightings.set(key, [fresh, ...before.slice(isSame ? 1 : 0, NAMES - (isSame ? 0 : 1))]);
   };
 
@@ -58,20 +69,34 @@ export function createNameCache(limit = LIMIT): NameCache {
     add(lookup, address, ttl) {
       const { networkNamespace, serial, time } = lookup;
       const until = time + BigInt(ttl) * 1_000_000_000n + GRACE_NS;
-      remember(keyOf(networkNamespace, 0, address), lookup, until);
-      if (serial !== 0) remember(keyOf(networkNamespace, serial, address), lookup, until);
+      const answer = { lookup: lookup.whole };
+      remember(keyOf(networkNamespace, 0, address), lookup, until, answer);
+      if (serial !== 0) remember(keyOf(networkNamespace, serial, address), lookup, until, answer);
     },
     ofProcess({ networkNamespace, serial, address, time }) {
       if (sightings.size === 0 || serial === 0) return undefined;
       const found = sightings.get(keyOf(networkNamespace, serial, address));
-      return found?.find((sighting) => sighting.time <= time)?.name;
+      return take(
+        found?.find((sighting) => sighting.time <= time),
+        time,
+      );
     },
     ofNamespace({ networkNamespace, address, time }) {
       if (sightings.size === 0) return undefined;
       const found = sightings.get(keyOf(networkNamespace, 0, address))?.find((sighting) => sighting.time <= time);
-      return found && time <= found.until ? found.name : undefined;
+      return found && time <= found.until ? take(found, time) : undefined;
     },
   };
+}
+
+/** `time`: when the connection began; a look-up that ended later is none of its own. */
+function take(sighting: Sighting | undefined, time: bigint): Named | undefined {
+  if (!sighting) return undefined;
+  const { name, answer } = sighting;
+  const { lookup } = answer;
+  if (lookup && lookup.time > time) return { name, lookup: undefined };
+  answer.lookup = undefined;
+  return { name, lookup };
 }
 
 function keyOf(networkNamespace: number, serial: number, address: string): string {

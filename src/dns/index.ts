@@ -3,7 +3,7 @@ import type { DnsPacket } from '../capture/dns.ts';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, LookupRecord, Process } from '../model.ts';
 import { RecentMap } from '../recent.ts';
-import { createNameCache } from './cache.ts';
+import { createNameCache, type Named } from './cache.ts';
 import { createHosts } from './hosts.ts';
 import { createLookups } from './lookups.ts';
 import { type Message, parseMessage } from './message.ts';
@@ -17,6 +17,8 @@ export interface NamesOptions {
   /** Where the host's proc file system is; undefined: nowhere, and so are the files that it leads to. */
   readonly proc: string | undefined;
   readonly findProcess: (pid: number, serial: number) => Process | undefined;
+  /** Connections are told of the look-up that they came of. */
+  readonly withLookups?: boolean;
 }
 
 export interface Names {
@@ -27,9 +29,9 @@ export interface Names {
   takeLookups(now: bigint): LookupRecord[];
 }
 
-export function createNames({ ledger, proc, findProcess }: NamesOptions): Names {
+export function createNames({ ledger, proc, findProcess, withLookups = false }: NamesOptions): Names {
   const cache = createNameCache();
-  const named = new RecentMap<bigint, string>(LIVE);
+  const named = new RecentMap<bigint, Named>(LIVE);
   const onUnused = (reason: string) => ledger.fault('correlate', reason);
   const hosts = proc === undefined ? () => undefined : createHosts({ proc, onUnused });
   const streams = createStreams(() => ledger.fault('correlate', 'dns_stream_hole'));
@@ -45,7 +47,8 @@ export function createNames({ ledger, proc, findProcess }: NamesOptions): Names 
     const lookup = lookups.answer(packet, message);
     if (!lookup || message.question.name === '') return;
     const { networkNamespace, process, time, questionName } = lookup;
-    const asked = { networkNamespace, serial: process?.serial ?? 0, name: questionName, time };
+    const whole = withLookups ? lookup : undefined;
+    const asked = { networkNamespace, serial: process?.serial ?? 0, name: questionName, time, whole };
     for (const { address, ttl } of message.addresses) cache.add(asked, address, ttl);
   };
 
@@ -56,7 +59,7 @@ export function createNames({ ledger, proc, findProcess }: NamesOptions): Names 
     else lookups.ask(packet, message);
   };
 
-  const find = (record: ConnectionRecord): string | undefined => {
+  const find = (record: ConnectionRecord): Named | undefined => {
     const asker = {
       networkNamespace: record.networkNamespace,
       serial: record.process?.serial ?? 0,
@@ -67,7 +70,8 @@ export function createNames({ ledger, proc, findProcess }: NamesOptions): Names 
     const looked = record.preExisting ? undefined : cache.ofProcess(asker);
     if (looked !== undefined) return looked;
     const written = hosts({ ...asker, pid: record.process?.pid ?? 0 }, asker.address);
-    return written ?? (record.preExisting ? undefined : cache.ofNamespace(asker));
+    if (written !== undefined) return { name: written, lookup: undefined };
+    return record.preExisting ? undefined : cache.ofNamespace(asker);
   };
 
   return {
@@ -77,11 +81,12 @@ export function createNames({ ledger, proc, findProcess }: NamesOptions): Names 
     },
     name(record) {
       if (record.role !== 'client') return;
-      const name = named.get(record.cookie) ?? find(record);
-      if (name === undefined) return;
-      record.peerName = name;
+      const found = named.get(record.cookie) ?? find(record);
+      if (found === undefined) return;
+      record.peerName = found.name;
+      if (found.lookup) record.lookup = found.lookup;
       if (record.end) named.delete(record.cookie);
-      else named.set(record.cookie, name);
+      else named.set(record.cookie, found);
     },
     takeLookups(now) {
       lookups.expire(now);

@@ -5,6 +5,8 @@ import test from 'ava';
 import { type Agent, attribute, type JsonRecord, withAgent, within } from '../support/agent.ts';
 import { watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
+import { type DecodedSpan, decodeSpans } from '../support/otlp-decode.ts';
+import { startOtlpServer } from '../support/otlp-server.ts';
 import { Resolver, startDnsmasq } from '../support/resolver.ts';
 import { joinByCable } from '../support/router.ts';
 import { Sockets } from '../support/sockets.ts';
@@ -218,5 +220,36 @@ test.serial('--no-dns: addresses alone', async (t) => {
     const records = await agent.waitFor('an end', (all) => endOf(all, local) !== undefined);
     const record = endOf(records, local);
     t.is(record && attribute(record, 'server.address'), '127.1.0.1');
+  });
+});
+
+test.serial('with --traces the look-up is a span beside that of the connection which came of it', async (t) => {
+  const server = await startOtlpServer({ service: 'traces' });
+  t.teardown(() => server.stop());
+  const sending = ['--traces', '--no-logs', '--no-metrics', '--otlp-endpoint', server.endpoint];
+  await withNames(sending, async ({ namespace, resolver, agent, port }) => {
+    await resolver.do('resolve', 'plain.example', 'A');
+    // One after the other: it goes to the one that is told first.
+    const locals: unknown[] = [];
+    for (const _ of [1, 2]) {
+      const local = await resolver.do('dial', '127.1.0.1', port);
+      await agent.waitFor('its end', (records) => endOf(within(namespace, records), local) !== undefined);
+      locals.push(local);
+    }
+    t.is((await agent.stop()).code, 0);
+    const spans = server.accepted
+      .flatMap(decodeSpans)
+      .flatMap(({ scopes }) => scopes.flatMap(({ items }) => items as DecodedSpan[]));
+    const lookups = spans.filter(({ name }) => name === 'dns lookup');
+    const [first, second] = locals.map((local) =>
+      spans.find(
+        ({ kind, attributes }) => kind === 3 && attributes['network.local.port']?.value === BigInt(`${local}`),
+      ),
+    );
+    t.is(lookups.length, 1);
+    t.is(lookups[0]?.traceId, first?.traceId);
+    t.not(lookups[0]?.traceId, second?.traceId);
+    t.is(lookups[0]?.attributes['dns.question.name']?.value, 'plain.example');
+    t.true((lookups[0]?.endTime ?? 0n) <= (first?.startTime ?? 0n));
   });
 });

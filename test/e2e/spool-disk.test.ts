@@ -46,8 +46,7 @@ const said = ({ agent }: Rig, words: RegExp) =>
 
 test.serial('full: what finds room neither there nor in memory is counted, and what comes later arrives', async (t) => {
   await withNamespace(async (namespace) => {
-    // A slow machine has time to send all: what is kept for the next run is another test's business.
-    const all = await rig(t, namespace, '--queue-size', '16MiB', '--shutdown-timeout', '60s');
+    const all = await rig(t, namespace, '--queue-size', '16MiB');
     const { agent, port } = all;
     const first = await exchange(t, namespace, { connections: 12_007, prefix: 'first' });
     await agent.waitForEnds(namespace, first.wanted.length);
@@ -63,9 +62,12 @@ test.serial('full: what finds room neither there nor in memory is counted, and w
     await agent.waitForEnds(namespace, total);
     const { code, summary } = await agent.stop();
     t.is(code, 0);
-    const [, sent = '', lost = ''] =
-      /sent \d+ to stdout and (\d+) to otlp-logs, unsent 0, lost (\d+) \(export queue_full \2\)/.exec(summary) ?? [];
-    t.is(Number(sent) + Number(lost), total, summary);
+    // What is on the disk when the agent is asked to stop stays there: more or less of it, as fast as the machine is.
+    const [, sent = '', , kept = '0', lost = ''] =
+      /sent \d+ to stdout and (\d+) to otlp-logs, (kept for the next run (\d+), )?unsent 0, lost (\d+) \(export queue_full \4\)/.exec(
+        summary,
+      ) ?? [];
+    t.is(Number(sent) + Number(kept) + Number(lost), total, summary);
     t.true(Number(lost) > 0);
     const { once, differing } = unique(readKilled(logsFileIn(directory)));
     t.is(once.length, Number(sent));

@@ -58,7 +58,12 @@ function createLogs({ options, ledger, log, ownNetworkNamespace }: ExporterConte
 
 function createTraces({ options, ledger, log, ownNetworkNamespace }: ExporterContext, common: Common) {
   const attributes = createRecordAttributes({ ownNetworkNamespace });
-  return createOtlpTracesExporter({ ...common, attributes, queueBytes: options.queueSize }, ledger, log.warn);
+  const lookupAttributes = createLookupAttributes({ ownNetworkNamespace });
+  return createOtlpTracesExporter(
+    { ...common, attributes, lookupAttributes, queueBytes: options.queueSize },
+    ledger,
+    log.warn,
+  );
 }
 
 /** Each signal has a directory of its own in it. */

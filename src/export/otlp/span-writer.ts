@@ -6,7 +6,7 @@
  *        events = 11, dropped_events_count = 12, status = 15, flags = 16 }
  * Event { time = 1, name = 2, attributes = 3 }
  */
-import type { ConnectionRecord } from '../../model.ts';
+import type { ConnectionRecord, LookupRecord } from '../../model.ts';
 import type { Attribute } from '../semconv.ts';
 import { encodePair } from './any-value.ts';
 import { type AttributeWriter, compileAttributes } from './attribute-writer.ts';
@@ -14,10 +14,11 @@ import type { ByteBuffer } from './buffer.ts';
 import { type EncodedBatch, ITEM, RequestWriter } from './request-writer.ts';
 import type { CommonResource } from './resource.ts';
 import type { Happened, SpanEvent } from './span-events.ts';
-import { lonelySpanId, type TraceIds } from './trace-ids.ts';
+import { lonelySpanId, lookupSpanId, type TraceIds } from './trace-ids.ts';
 
 export interface SpanWriterOptions extends CommonResource {
   readonly attributes: readonly Attribute<ConnectionRecord>[];
+  readonly lookupAttributes?: readonly Attribute<LookupRecord>[];
 }
 
 const TRACE_ID = 0x0a;
@@ -43,14 +44,18 @@ const FLAGS = Uint8Array.of(0x85, 0x01, 1, 0, 0, 0);
 
 const utf8 = new TextEncoder();
 const names = { tcp: utf8.encode('tcp connection'), udp: utf8.encode('udp flow') } as const;
+const LOOKUP = utf8.encode('dns lookup');
 
 export class SpanWriter {
   readonly #request: RequestWriter;
   readonly #writeAttributes: AttributeWriter<ConnectionRecord>;
+  readonly #writeLookupAttributes: AttributeWriter<LookupRecord>;
 
   constructor(options: SpanWriterOptions) {
     this.#request = new RequestWriter(options);
-    this.#writeAttributes = compileAttributes(options.attributes, ATTRIBUTES, this.#request.arena);
+    const { attributes, lookupAttributes = [] } = options;
+    this.#writeAttributes = compileAttributes(attributes, ATTRIBUTES, this.#request.arena);
+    this.#writeLookupAttributes = compileAttributes(lookupAttributes, ATTRIBUTES, this.#request.arena);
   }
 
   get count(): number {
@@ -83,6 +88,25 @@ export class SpanWriter {
     arena.raw(FLAGS);
     arena.end(start);
     this.#request.commit(record.process, from);
+  }
+
+  /** Appends the span of the look-up that a connection came of: in the trace of the connection, beside the client's span. */
+  addLookup(lookup: LookupRecord, connectionId: string, { trace }: TraceIds): void {
+    const { arena } = this.#request;
+    const from = arena.position;
+    const start = arena.begin(ITEM);
+    arena.delimited(TRACE_ID, trace);
+    arena.delimited(SPAN_ID, lookupSpanId(connectionId));
+    arena.delimited(NAME, LOOKUP);
+    arena.varint(KIND);
+    arena.varint(kinds.client);
+    writeTime(arena, START_TIME, lookup.startTime);
+    writeTime(arena, END_TIME, lookup.time);
+    this.#writeLookupAttributes(lookup);
+    if (lookup.errorType !== undefined) arena.delimited(STATUS, ERROR);
+    arena.raw(FLAGS);
+    arena.end(start);
+    this.#request.commit(lookup.process, from);
   }
 
   take(): EncodedBatch {

@@ -16,6 +16,11 @@ export function traceIds(connectionId: string): TraceIds {
   return { trace: bytes.subarray(0, 16), client: bytes.subarray(16, 24), server: bytes.subarray(24, 32) };
 }
 
+/** Of the look-up that the connection came of. */
+export function lookupSpanId(connectionId: string): Uint8Array {
+  return hash('sha256', `sockflow/${connectionId}/dns`, 'buffer').subarray(0, 8);
+}
+
 /** Of an end whose role nobody knows: the ends of one connection differ by their socket. */
 export function lonelySpanId(connectionId: string, cookie: bigint): Uint8Array {
   return hash('sha256', `sockflow/${connectionId}/${cookie}`, 'buffer').subarray(0, 8);

@@ -78,6 +78,9 @@ class OtlpTraces implements OtlpTracesExporter {
     if (this.#batcher.isClosed) return void this.#books.lose('export', 'shutdown');
     this.#writer.add(record, ids, happened);
     this.#batcher.cutIfFull();
+    if (!record.lookup) return;
+    this.#writer.addLookup(record.lookup, record.id, ids);
+    this.#batcher.cutIfFull();
   }
 
   shutdown(deadline: number): Promise<void> {

@@ -2,14 +2,15 @@ import test, { type ExecutionContext } from 'ava';
 import { readSampler } from '../../../src/export/otlp/sampler.ts';
 import { traceIds } from '../../../src/export/otlp/trace-ids.ts';
 import { createOtlpTracesExporter } from '../../../src/export/otlp/traces.ts';
-import { createRecordAttributes } from '../../../src/export/semconv.ts';
+import { createLookupAttributes, createRecordAttributes } from '../../../src/export/semconv.ts';
 import { Ledger } from '../../../src/ledger.ts';
-import type { ConnectionRecord } from '../../../src/model.ts';
+import type { ConnectionRecord, LookupRecord } from '../../../src/model.ts';
 import { type DecodedSpan, decodeSpans } from '../../support/otlp-decode.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../../support/otlp-records.ts';
 import { type Answer, startOtlpServer } from '../../support/otlp-server.ts';
 
 const attributes = createRecordAttributes({ ownNetworkNamespace });
+const lookupAttributes = createLookupAttributes({ ownNetworkNamespace });
 const client = makeProcess(1);
 const server = makeProcess(2);
 const of = (number: number, change: Partial<ConnectionRecord> = {}) =>
@@ -20,7 +21,7 @@ async function export_(t: ExecutionContext, records: readonly ConnectionRecord[]
   t.teardown(() => collector.stop());
   const ledger = new Ledger();
   const exporter = createOtlpTracesExporter(
-    { endpoint: collector.endpoint, attributes, host },
+    { endpoint: collector.endpoint, attributes, lookupAttributes, host },
     ledger,
     () => undefined,
   );
@@ -48,6 +49,39 @@ test('both ends of a connection are one trace, the server the child of the clien
     [client.executableName, server.executableName],
   );
   t.is(ledger.sent.get('otlp-traces'), 2);
+});
+
+test('the look-up that a connection came of is a span beside that of the client, of who asked', async (t) => {
+  const record = of(1);
+  const lookup: LookupRecord = {
+    event: 'dns',
+    startTime: record.startTime - 5_000_000n,
+    time: record.startTime - 1_000_000n,
+    transport: 'udp',
+    networkType: 'ipv4',
+    peerAddress: '127.0.0.53',
+    peerPort: 53,
+    networkNamespace: ownNetworkNamespace,
+    cookie: 9n,
+    process: server,
+    questionName: 'api.example',
+    questionType: 'A',
+    errorType: undefined,
+  };
+  const { resources, ledger } = await export_(t, [{ ...record, lookup }, of(2)]);
+  const spans = resources.flatMap(({ attributes: { 'service.name': service }, scopes }) =>
+    scopes.flatMap(({ items }) => (items as DecodedSpan[]).map((span) => ({ ...span, service: service?.value }))),
+  );
+  t.is(spans.length, 3);
+  const span = spans.find(({ name }) => name === 'dns lookup');
+  const connection = spans.find(({ attributes: { 'sockflow.connection.id': id } }) => id?.value === record.id);
+  t.is(span?.traceId, connection?.traceId);
+  t.not(span?.spanId, connection?.spanId);
+  t.like(span, { parentSpanId: '', kind: 3, status: 0, startTime: lookup.startTime, endTime: lookup.time, flags: 1 });
+  t.is(span?.service, server.executableName);
+  t.is(span?.attributes['dns.question.name']?.value, 'api.example');
+  t.is(connection?.parentSpanId, '');
+  t.is(ledger.sent.get('otlp-traces'), 3);
 });
 
 test('a span says what the record of the end says', async (t) => {
