@@ -59,7 +59,13 @@ class Tail {
   }
 }
 
-async function observeCrowd(t: ExecutionContext, namespace: Namespace, file: string): Promise<void> {
+/** False: the machine hid ends from the programs (docs/decisions/0005), so this time says nothing; only if `mayHide`. */
+async function observeCrowd(
+  t: ExecutionContext,
+  namespace: Namespace,
+  file: string,
+  mayHide: boolean,
+): Promise<boolean> {
   const stdout = openSync(file, 'w');
   const options = ['--events', 'update,close,failed', '--interval', '2s', '--shutdown-timeout', '40s'];
   const { clients, servers, move } = await gather(namespace); // older than the agent, so the search for them is part of it
@@ -97,11 +103,13 @@ async function observeCrowd(t: ExecutionContext, namespace: Namespace, file: str
     tail.read();
     const { opened, closed, live, lost } = books(summary);
     t.log(summary);
+    if (mayHide && 'kernel missed_event' in lost) return false;
     t.deepEqual({ opened, closed, live, lost }, { opened: SOCKETS, closed: SOCKETS, live: 0, lost: {} });
     t.notRegex(summary, /dropped/, 'the ring was read while the snapshot filled it');
     t.is(tail.ends, SOCKETS);
     t.is(tail.sent.size, SOCKETS, 'each kept its id');
     t.deepEqual(new Set(tail.growth.values()), new Set([2]), 'what moved was told once');
+    return true;
   } finally {
     tail.close();
     await agent.kill9();
@@ -112,6 +120,9 @@ test.serial(
   '100,000 live sockets: each that moves has its update, each that ends its record, and nothing is told twice',
   async (t) => {
     const file = join(temporaryDirectory(t), 'records');
-    await withNamespace((namespace) => observeCrowd(t, namespace, file));
+    for (let left = 2; left >= 0; left--) {
+      const isTold = await withNamespace((namespace) => observeCrowd(t, namespace, file, left > 0));
+      if (isTold) return;
+    }
   },
 );
