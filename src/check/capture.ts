@@ -21,7 +21,7 @@ export async function checkCapture(options: Options): Promise<Group> {
         { ...connections, state: 'ok' },
         ...describe(features, {
           udp: options.udp,
-          updates: options.events !== undefined && isAskedFor('update'),
+          updates: isAskedFor('update'),
           drops: selection.wantsDrop,
           dns: isAskedFor('dns'),
         }),

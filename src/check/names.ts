@@ -80,7 +80,7 @@ async function checkKubernetes(options: Options, log: Log): Promise<Finding[]> {
   try {
     const { kind, access } = kubernetesAccess(given);
     if (kind === 'kubelet' && !isNeeded && !given.isNode)
-      return refused('this host is no node', 'nothing, if that is so');
+      return refused('this host is no node', 'none is needed where there is no Kubernetes');
     const api = createApi(access, { deadline: DEADLINE });
     const path = kind === 'api' ? '/api/v1/pods' : '/pods';
     await api.get(path, kind === 'api' ? { limit: '1' } : {}).finally(() => api.close());

@@ -1,17 +1,10 @@
 /** `sockflow completion SHELL`: scripts that complete options and their words, from the table of options. */
+import { commands } from './commands.ts';
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
-
-export const commands: Readonly<Record<string, string>> = {
-  top: 'a live table of connections',
-  check: 'what this host lets it see, and why not',
-  replay: 'what --record FILE has kept',
-  config: 'what is in force, and where it is from',
-  completion: 'a script for bash, zsh or fish',
-};
 
 interface Shown {
   /** With their dashes; the first is the long one. */

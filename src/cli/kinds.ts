@@ -4,8 +4,6 @@ import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
 import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
-import { FilterError, parseFilter } from '../filter/parse.ts';
-import type { Test } from '../filter/terms.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -50,28 +48,6 @@ export function size(least: number): Kind<number> {
     parse,
   };
 }
-
-export const filter: Kind<Test> = {
-  type: 'value',
-  placeholder: 'EXPR',
-  expects: 'words such as proc=nginx port=443 rtt>50ms !user=root failed',
-  parse(text) {
-    try {
-      return parseFilter(text);
-    } catch (error) {
-      if (error instanceof FilterError) return undefined;
-      throw error;
-    }
-  },
-  explain(text) {
-    try {
-      parseFilter(text);
-      return '';
-    } catch (error) {
-      return (error as Error).message;
-    }
-  },
-};
 
 /** What the kernel accepts for a ring: a power of two, whole pages. */
 export const ringSize: Kind<number> = {

@@ -2,6 +2,7 @@
  * Every option, once: the command line, the environment and the help are made from this table. The key is the field of
  * `Options`; in kebab case it is the name (`--otlp-endpoint`), in capitals the variable (`SOCKFLOW_OTLP_ENDPOINT`).
  */
+import { filter } from '../filter/kind.ts';
 import type { EventName } from '../model.ts';
 import { groupings, sortings } from '../top/choices.ts';
 import { define, groups, type Option } from './define.ts';
@@ -11,7 +12,6 @@ import {
   duration,
   file,
   files,
-  filter,
   flag,
   headers,
   httpUrl,

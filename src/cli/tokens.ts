@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../errors.ts';
 import { sanitise } from '../export/text/sanitise.ts';
+import { commands } from './commands.ts';
 import { nearest } from './nearest.ts';
 import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
@@ -105,12 +106,15 @@ function refuseRest(token: string | undefined): 0 {
 }
 
 function refusePositional(token: string): never {
-  if (token === 'check' || token === 'config' || token === 'top')
-    throw new UsageError(`${token} comes first: sockflow ${token} [options]`);
-  if (token === 'replay') throw new UsageError('replay comes first: sockflow replay FILE [options]');
-  const near = nearest(token, longNames);
-  const question = near ? `; did you mean --${near}?` : ': sockflow takes options only';
-  throw new UsageError(`${quote(token)} is not expected${question}`);
+  const usage = token === 'replay' ? 'replay FILE [options]' : `${token} [options]`;
+  if (Object.hasOwn(commands, token)) throw new UsageError(`${token} comes first: sockflow ${usage}`);
+  throw new UsageError(`${quote(token)} is not expected${hint(token)}`);
+}
+
+function hint(token: string): string {
+  const near = nearest(token, [...longNames, ...Object.keys(commands)]);
+  if (!near) return '; sockflow --help lists commands and options';
+  return `; did you mean ${Object.hasOwn(commands, near) && !byName.has(near) ? near : `--${near}`}?`;
 }
 
 /** What a user typed, so that it stays on the line and its ends can be seen. */

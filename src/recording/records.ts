@@ -27,6 +27,7 @@ export interface Scope {
 
 /** The batch itself when all of it is within the scope. */
 export function within(batch: ArrayBuffer, { tcp, udp, networkNamespace }: Scope): ArrayBuffer {
+  if (tcp && udp && networkNamespace === 0) return batch;
   const view = new DataView(batch);
   const isWithin = ({ kind, offset }: Span): boolean => {
     if (kind !== sfKind.connection && kind !== sfKind.flow) return true;

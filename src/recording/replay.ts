@@ -58,7 +58,9 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
       while (sink.isBusy() && !isStopped) await sleep(PAUSE);
       step = frames.next();
     }
-    if (step.done && step.value) log.warn(`${file} ends in the middle of a batch, as when its agent was killed`);
+    if (!step.done || !step.value) return;
+    ledger.fault('capture', 'recording_torn');
+    log.warn(`${file} ends in the middle of a batch, as when its agent was killed`);
   };
   const finish = async (sink: Sink): Promise<void> => {
     try {
