@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { only, startAgent } from '../support/agent.ts';
 import { freePort, readLogs, readMetrics, startCollector, validateConfig } from '../support/collector.ts';
+import { exchange } from '../support/exchange.ts';
 import { withNamespace } from '../support/netns.ts';
+import { parsePrometheus } from '../support/prometheus-text.ts';
 import { sendLogs, sendMetrics } from '../support/sdk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -26,6 +29,27 @@ test('a Collector with otel-collector.yaml takes logs and metrics and serves the
   await collector.stop();
   t.regex(collector.log(), /"log records": 1/);
   t.regex(collector.log(), /"data points": 2/);
+});
+
+test.serial('what it serves to Prometheus is told apart by the observed program, not by the agent', async (t) => {
+  const collector = await startCollector({ directory: temporaryDirectory(t), config: forUsers });
+  t.teardown(() => collector.kill());
+  await withNamespace(async (namespace) => {
+    const to = ['--otlp-endpoint', `http://127.0.0.1:${collector.grpcPort}`];
+    const agent = await startAgent([...only(namespace), '--format', 'json', ...to]);
+    t.teardown(() => agent.kill9());
+    const { wanted, clientName, serverName } = await exchange(t, namespace, { connections: 5 });
+    await agent.waitForEnds(namespace, wanted.length);
+    t.is((await agent.stop()).code, 0);
+    const page = await scrapeUntil(collector.prometheusPort, /^sockflow_connection_closed_total/m);
+    const { samples = [] } = parsePrometheus(page).get('sockflow_connection_closed_total') ?? {};
+    const closed = samples.map(({ labels, value }) => [labels.service_name, labels.job, value]);
+    t.deepEqual(closed.sort(), [
+      [clientName, 'sockflow', 5],
+      [serverName, 'sockflow', 5],
+    ]);
+  });
+  await collector.stop();
 });
 
 test('the files of the test Collector hold what the SDK sent', async (t) => {
