@@ -65,6 +65,9 @@ function noteLedger({ ledger, losses }: AgentBooks, counts: KernelCounts | undef
   for (const [exporter, count] of ledger.restored) note('restored', count, { [keys.exporter]: exporter });
   for (const { stage, reason, count } of (counts && losses?.(counts)) ?? ledger.lost)
     note('lost', count, { [keys.stage]: stage, [keys.reason]: reason });
+  // What was never lost there is 0 instead of absent: the books need it, and after a restart it takes the old value's place.
+  for (const [reason, count] of Object.entries(counts?.lost ?? {}))
+    if (count === 0) note('lost', 0, { [keys.stage]: 'kernel', [keys.reason]: reason });
   for (const { stage, what, count } of ledger.faulted)
     note('faults', count, { [keys.stage]: stage, [keys.what]: what });
   for (const [how, count] of ledger.lookups) note('lookups', count, { [keys.lookupResult]: how });

@@ -81,7 +81,10 @@ export interface PrometheusOptions {
   readonly scrape?: number;
 }
 
-/** Takes metrics as OTLP/HTTP in protobuf at /api/v1/otlp/v1/metrics, with exemplars and native histograms. */
+/**
+ * Takes metrics as OTLP/HTTP in protobuf at /api/v1/otlp/v1/metrics, with exemplars, native histograms and the begin of
+ * each series.
+ */
 export async function startPrometheus(directory: string, { scrape }: PrometheusOptions = {}): Promise<Backend> {
   const port = await freePort();
   const config = join(directory, 'prometheus.yml');
@@ -95,7 +98,7 @@ scrape_configs:
     `--storage.tsdb.path=${join(directory, 'tsdb')}`,
     `--web.listen-address=127.0.0.1:${port}`,
     '--web.enable-otlp-receiver',
-    '--enable-feature=exemplar-storage,native-histograms',
+    '--enable-feature=exemplar-storage,native-histograms,created-timestamp-zero-ingestion',
   ];
   return launch({ name: 'prometheus', args, directory, port, ready: '/-/ready' });
 }

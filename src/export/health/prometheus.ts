@@ -49,7 +49,12 @@ function isCounter(metric: MetricData): boolean {
 
 function nameOf(metric: MetricData): string {
   const { name, unit } = metric.descriptor;
-  const parts = [nameFrom(name), units[unit], isCounter(metric) ? 'total' : undefined];
+  return metricName(name, unit, isCounter(metric));
+}
+
+/** What Prometheus calls a metric; the samples of a histogram have `_bucket`, `_sum` and `_count` behind that. */
+export function metricName(name: string, unit: string, isCounter: boolean): string {
+  const parts = [labelName(name), units[unit], isCounter ? 'total' : undefined];
   return parts.filter(Boolean).join('_');
 }
 
@@ -73,11 +78,12 @@ function formatHistogram(name: string, { attributes, value }: DataPoint<Histogra
 }
 
 function sample(name: string, attributes: Attributes, value: number): string {
-  const labels = Object.entries(attributes).map(([key, text]) => `${nameFrom(key)}="${escapeLabel(String(text))}"`);
+  const labels = Object.entries(attributes).map(([key, text]) => `${labelName(key)}="${escapeLabel(String(text))}"`);
   return labels.length > 0 ? `${name}{${labels.join(',')}} ${value}` : `${name} ${value}`;
 }
 
-function nameFrom(name: string): string {
+/** What Prometheus calls an attribute. */
+export function labelName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_');
 }
 

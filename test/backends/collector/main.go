@@ -1,10 +1,12 @@
-// An OpenTelemetry Collector with the processors that complete or rearrange resources, as examples/ use them.
+// An OpenTelemetry Collector with the processors that complete or rearrange resources, as examples/ use them, and with the
+// exporters to the back ends of the dashboards.
 package main
 
 import (
 	"log"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/groupbyattrsprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor"
@@ -16,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/debugexporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/processor"
@@ -56,7 +59,8 @@ func factories() (otelcol.Factories, error) {
 		return otelcol.Factories{}, err
 	}
 	exporters, err := otelcol.MakeFactoryMap[exporter.Factory](
-		debugexporter.NewFactory(), fileexporter.NewFactory(), otlpexporter.NewFactory())
+		debugexporter.NewFactory(), fileexporter.NewFactory(), otlpexporter.NewFactory(),
+		otlphttpexporter.NewFactory(), prometheusexporter.NewFactory())
 	if err != nil {
 		return otelcol.Factories{}, err
 	}

@@ -1,5 +1,5 @@
 /** Metrics to an OTLP server: aggregated by us, collected by the SDK's reader, delivered like everything else. */
-import { type ExportResult, ExportResultCode, type InstrumentationScope } from '@opentelemetry/core';
+import { type ExportResult, ExportResultCode, type InstrumentationScope, millisToHrTime } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   type IMetricReader,
@@ -16,6 +16,7 @@ import { Delivery, type DeliveryLimits, type Say } from '../delivery.ts';
 import { type CommonResource, readCommon } from '../resource.ts';
 import { readOwnServiceName } from '../settings.ts';
 import { createTransport, type OtlpOptions } from '../transport.ts';
+import { beginWithAgent } from './agent-start.ts';
 import { ConnectionMetrics, type ConnectionMetricsOptions } from './connections.ts';
 import { createMetricProducer } from './producer.ts';
 import { encodeMetrics } from './requests.ts';
@@ -105,6 +106,7 @@ async function shutdown(agent: AgentMetrics, delivery: Delivery, deadline: numbe
 class DeliveringExporter implements PushMetricExporter {
   readonly #delivery: Delivery;
   readonly #ledger: Ledger;
+  readonly #start = millisToHrTime(Date.now());
   readonly selectAggregationTemporality = readTemporality();
 
   constructor(delivery: Delivery, ledger: Ledger) {
@@ -121,7 +123,8 @@ class DeliveringExporter implements PushMetricExporter {
 
   async #push(metrics: ResourceMetrics): Promise<void> {
     const onFailure = (points: number) => this.#ledger.lose('export', 'not_encoded', points);
-    for await (const batch of encodeMetrics(metrics, onFailure)) this.#delivery.push(batch);
+    for await (const batch of encodeMetrics(beginWithAgent(metrics, this.#start), onFailure))
+      this.#delivery.push(batch);
   }
 
   async forceFlush(): Promise<void> {}

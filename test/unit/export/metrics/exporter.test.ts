@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
+import { losses } from '../../../../src/cli/books.ts';
 import { Delivery } from '../../../../src/export/otlp/delivery.ts';
 import { createOtlpMetricsExporter } from '../../../../src/export/otlp/metrics/exporter.ts';
 import { agentMetrics, connectionMetrics } from '../../../../src/export/semconv.ts';
-import { Ledger } from '../../../../src/ledger.ts';
+import { type KernelCounts, Ledger } from '../../../../src/ledger.ts';
 import { of, owner } from '../../../support/metrics.ts';
 import { type DecodedMetric, decodeMetrics } from '../../../support/otlp-decode.ts';
 import { host, makeRecord } from '../../../support/otlp-records.ts';
@@ -22,7 +23,7 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
     opened: 9,
     closed: 5,
     live: 4,
-    lost: {},
+    lost: { table_full: 0, ring_full: 7 },
     dropped: {},
     udp: { opened: 3, closed: 1, live: 2 },
     folded: 8,
@@ -41,10 +42,13 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
     host,
     ledger,
     kernelCounts,
+    losses: (counts: KernelCounts) => losses(ledger, counts),
     queues: () => new Map([['otlp-logs', 17]]),
     deliveries: new Map([['otlp-logs', delivery]]),
   };
+  const before = BigInt(Date.now()) * 1_000_000n;
   const exporter = createOtlpMetricsExporter({ ...options, extra: { site: 'x' } }, (message) => t.fail(message));
+  const after = BigInt(Date.now()) * 1_000_000n;
   delivery.push({ bytes: new Uint8Array(9), count: 1 });
   await transport.until(() => transport.accepted.length === 1);
   await delivery.shutdown(Date.now() + 60_000);
@@ -67,10 +71,18 @@ test.serial('metrics arrive at a server: resource, scope, sums, histograms and t
   t.like(duration.points[0], { count: 1009, bounds: connectionMetrics.duration.bounds });
   t.is(duration.points[0]?.sum?.toFixed(6), (1009 * 0.012345678).toFixed(6));
   t.is(find(agentMetrics.received.name).points[0]?.value, 1013);
-  t.like(find(agentMetrics.lost.name).points[0], {
-    value: 11,
-    attributes: { 'sockflow.agent.stage': { value: 'export' }, 'sockflow.agent.reason': { value: 'queue_full' } },
+  const lost = find(agentMetrics.lost.name).points.map(({ attributes, value }) => {
+    const of = (name: string) => attributes[`sockflow.agent.${name}`]?.value;
+    return [of('stage'), of('reason'), value];
   });
+  t.deepEqual(lost.sort(), [
+    ['export', 'queue_full', 11],
+    ['kernel', 'ring_full', 7],
+    ['kernel', 'table_full', 0],
+  ]);
+  for (const { name } of [agentMetrics.lost, agentMetrics.received, agentMetrics.opened])
+    for (const { startTime, time } of find(name).points)
+      t.true(startTime >= before && startTime <= after && startTime < time, `${name} began with the agent`);
   t.like(find(agentMetrics.faults.name).points[0], {
     value: 3,
     attributes: { 'sockflow.agent.stage': { value: 'enrich' }, 'sockflow.agent.what': { value: 'geoip' } },
