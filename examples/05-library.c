@@ -36,7 +36,8 @@ static void print_event(void *context, const struct sockflow_event *e) {
   printf(" <-> ");
   print_address(e, e->peer_address, e->peer_port);
   printf("][sent/received: %lu/%lu]", (unsigned long)e->sent_bytes, (unsigned long)e->received_bytes);
-  if (e->container_id) printf("[container: %.12s]", e->container_id);
+  if (e->container_id) printf("[container: %.12s %s]", e->container_id, e->container_name ? e->container_name : "");
+  if (e->pod_name) printf("[pod: %s/%s]", e->pod_namespace, e->pod_name);
   if (e->latency_us) printf("[latency: %.3f ms]", e->latency_us / 1000.0);
   if (e->retransmissions) printf("[retransmissions: %u]", e->retransmissions);
   if (e->close_reason) printf("[close: %s]", e->close_reason);

@@ -82,6 +82,9 @@ type Event struct {
 	ContainerID      string
 	ContainerRuntime string
 	PodUID           string
+	ContainerName    string // these three as the runtime told
+	PodName          string
+	PodNamespace     string
 }
 
 func eventOf(e *C.struct_sockflow_event) *Event {
@@ -99,6 +102,7 @@ func eventOf(e *C.struct_sockflow_event) *Event {
 		CloseReason: textOf(e.close_reason), Attribution: textOf(e.attribution), Process: processOf(&e.process),
 		Parent: processOf(&e.parent), Cgroup: textOf(e.cgroup), ContainerID: textOf(e.container_id),
 		ContainerRuntime: textOf(e.container_runtime), PodUID: textOf(e.pod_uid),
+		ContainerName: textOf(e.container_name), PodName: textOf(e.pod_name), PodNamespace: textOf(e.pod_namespace),
 	}
 	if e.dialled_port != 0 {
 		event.Dialled = addressOf(e.ip_version, &e.dialled_address, e.dialled_port)

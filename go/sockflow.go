@@ -51,6 +51,10 @@ type Options struct {
 	MaxFlows       uint32        // UDP conversations that can be told apart at once; 65,536
 	FlowIdle       time.Duration // a UDP conversation ends when it has not moved for so long; 60 s
 	OnlyNew        bool          // not those that are older than the watcher
+
+	NoNames         bool   // nobody is asked for the names of containers
+	DockerSocket    string // of Docker or Podman; /run/docker.sock, then /run/podman/podman.sock
+	ContainerdState string // directory; /run/containerd, then those of k3s and microk8s
 }
 
 // Statistics are the books. Opened = Closed + Live + Lost, and FlowsOpened = FlowsClosed + FlowsLive, when nothing
@@ -91,6 +95,11 @@ func Open(options Options) (*Watcher, error) {
 	if options.OnlyNew {
 		given.only_new = 1
 	}
+	if options.NoNames {
+		given.no_names = 1
+	}
+	defer give(&given.docker_socket, options.DockerSocket)()
+	defer give(&given.containerd_state, options.ContainerdState)()
 	w := &Watcher{}
 	var reason C.struct_sockflow_error
 	if code := C.sockflow_open(&given, &w.handle, &reason); code != 0 {
@@ -98,6 +107,15 @@ func Open(options Options) (*Watcher, error) {
 	}
 	w.description = C.GoString(C.sockflow_description(w.handle))
 	return w, nil
+}
+
+// give puts text into field, NULL for ""; what it returns frees it.
+func give(field **C.char, text string) func() {
+	if text == "" {
+		return func() {}
+	}
+	*field = C.CString(text)
+	return func() { C.free(unsafe.Pointer(*field)) }
 }
 
 type startError struct {

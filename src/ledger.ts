@@ -35,6 +35,8 @@ export class Ledger {
   readonly sent = new Map<string, number>();
   /** Of these, records that an earlier run received and left in the spool. */
   readonly restored = new Map<string, number>();
+  /** Of exporters that have a queue without a delivery: the bytes that wait in it now. */
+  readonly queues = new Map<string, () => number>();
   /** Records of this run that are left in the spool for the next one; set at the end. */
   readonly kept = new Map<string, number>();
   /** Work that failed without losing a record (an enricher that could not say its part), by `stage/what`. */

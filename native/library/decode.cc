@@ -84,8 +84,9 @@ bool fits(uint8_t kind, size_t length, const char *record) {
 
 }  // namespace
 
-Decoder::Decoder(uint32_t watch)
+Decoder::Decoder(uint32_t watch, Names *names)
     : watch_(watch & of_kinds ? watch : watch | of_both),
+      names_(names),
       processes_(most_processes),
       interfaces_(most_interfaces),
       translations_(most_translations) {}
@@ -115,7 +116,9 @@ const struct sockflow_event *Decoder::Next(const char *batch, size_t size, size_
 void Decoder::Learn(const char *record) {
   if (*record == SF_KIND_PROCESS) {
     auto *process = reinterpret_cast<const struct sf_process *>(record);
-    processes_.Put(process->serial, std::make_shared<const Process>(process_of(*process)));
+    Process described = process_of(*process);
+    if (names_) described.names = names_->Of(described.placement);
+    processes_.Put(process->serial, std::make_shared<const Process>(described));
   } else if (*record == SF_KIND_INTERFACE) {
     auto *interface = reinterpret_cast<const struct sf_interface *>(record);
     std::string name(interface->name, strnlen(interface->name, sizeof(interface->name)));
@@ -228,6 +231,9 @@ void Decoder::Owner(uint32_t pid, uint32_t serial, uint8_t attribution) {
   event_.container_id = text_or_null(p.placement.container_id);
   event_.container_runtime = text_or_null(p.placement.runtime);
   event_.pod_uid = text_or_null(p.placement.pod_uid);
+  event_.container_name = text_or_null(p.names.container);
+  event_.pod_name = text_or_null(p.names.pod);
+  event_.pod_namespace = text_or_null(p.names.pod_namespace);
 }
 
 // What was dialled makes room for the true peer. A socket may dial something else after an end; only a reset may still be

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "../../bpf/wire.h"
+#include "names.h"
 #include "process.h"
 #include "recent.h"
 #include "sockflow.h"
@@ -17,8 +18,8 @@
 // Records of the kernel side to events. One thread at a time.
 class Decoder {
  public:
-  // `watch`: enum sockflow_watch.
-  explicit Decoder(uint32_t watch);
+  // `watch`: enum sockflow_watch. `names`: of containers; nullptr: nobody is asked. It outlives the decoder.
+  explicit Decoder(uint32_t watch, Names *names = nullptr);
 
   // Takes a record and moves `at` behind it. Returns the event that it is, which lives until the next call; nullptr when
   // it is none, or none that is watched. What is no record ends the batch and is counted.
@@ -43,6 +44,7 @@ class Decoder {
   bool IsWatchedFlow() const;
 
   const uint32_t watch_;
+  Names *const names_;
   Recent<uint32_t, std::shared_ptr<const Process>> processes_;
   Recent<uint64_t, std::string> interfaces_;
   Recent<uint64_t, Peer> translations_;

@@ -54,5 +54,6 @@ Process process_of(const struct sf_process &record) {
           .parent_name = text_of(record.parent_name, sizeof(record.parent_name)),
           .parent_path = path_of(record, SF_PART_PARENT_EXE),
           .cgroup = cgroups.empty() ? "" : cgroups[0],
-          .placement = placement_of(cgroups)};
+          .placement = placement_of(cgroups),
+          .names = {}};
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../../bpf/wire.h"
+#include "names.h"
 #include "placement.h"
 
 // The kernel's description of a process in the texts that an event has. Empty: not known.
@@ -23,6 +24,7 @@ struct Process {
   std::string parent_path;
   std::string cgroup;
   Placement placement;
+  ContainerNames names;
 };
 
 // `length`: of the record, which may have less data than sf_process has room for.

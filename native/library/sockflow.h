@@ -21,6 +21,10 @@
  * sockflow_dispatch, sockflow_stop or sockflow_close of the same watcher. What waits is bounded: when nobody asks for
  * the next event the kernel side's memory (ring_bytes) fills up, and what finds no room then is counted.
  *
+ * Names of containers and pods. A runtime is asked when the first process of a container is seen, by the thread that asks
+ * for events: containerd by reading what it wrote for Kubernetes, Docker and Podman by one request over their socket. That
+ * takes up to half a second where they do not answer, after which they are let alone for ten. CRI-O is not asked.
+ *
  * The library writes to no descriptor and handles no signal. It takes the words of libbpf of the whole process
  * (libbpf_set_print), since those would go to stderr.
  *
@@ -52,15 +56,18 @@ enum sockflow_watch {
 
 /* Zero stands for the default of each field. */
 struct sockflow_options {
-  size_t size;              /* of this structure; SOCKFLOW_OPTIONS sets it */
-  uint32_t watch;           /* enum sockflow_watch */
-  uint32_t interval_ms;     /* between updates of a connection; 10,000 */
-  uint32_t only_netns;      /* inode number of the network namespace to watch; all of the host */
-  uint32_t ring_bytes;      /* between the kernel and this process, a power of two from 64 KiB to 1 GiB; 16 MiB */
-  uint32_t max_connections; /* that can be followed at once; 131,072 */
-  uint32_t max_flows;       /* UDP conversations that can be told apart at once; 65,536 */
-  uint32_t flow_idle_ms;    /* a UDP conversation ends when it has not moved for so long; 60,000 */
-  uint8_t only_new;         /* 1: not those that are older than the watcher */
+  size_t size;                  /* of this structure; SOCKFLOW_OPTIONS sets it */
+  uint32_t watch;               /* enum sockflow_watch */
+  uint32_t interval_ms;         /* between updates of a connection; 10,000 */
+  uint32_t only_netns;          /* inode number of the network namespace to watch; all of the host */
+  uint32_t ring_bytes;          /* between the kernel and this process, a power of two from 64 KiB to 1 GiB; 16 MiB */
+  uint32_t max_connections;     /* that can be followed at once; 131,072 */
+  uint32_t max_flows;           /* UDP conversations that can be told apart at once; 65,536 */
+  uint32_t flow_idle_ms;        /* a UDP conversation ends when it has not moved for so long; 60,000 */
+  uint8_t only_new;             /* 1: not those that are older than the watcher */
+  uint8_t no_names;             /* 1: nobody is asked for the names of containers */
+  const char *docker_socket;    /* of Docker or Podman; /run/docker.sock, then /run/podman/podman.sock */
+  const char *containerd_state; /* directory; /run/containerd, then those of k3s and microk8s */
 };
 #ifdef __cplusplus
 #define SOCKFLOW_OPTIONS \
@@ -145,6 +152,9 @@ struct sockflow_event {
   const char *container_id;      /* as its runtime calls it: 64 hexadecimal digits with most */
   const char *container_runtime; /* docker, containerd, podman, cri-o … */
   const char *pod_uid;
+  const char *container_name; /* these three as the runtime told; see above */
+  const char *pod_name;
+  const char *pod_namespace;
 };
 
 struct sockflow_error {

@@ -23,6 +23,8 @@ void sleep_ns(int64_t time) {
   nanosleep(&t, nullptr);  // a signal ends it early, which its handler may be glad of
 }
 
+std::string text_or_empty(const char *text) { return text ? text : ""; }
+
 uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
 
 struct sf_options native_options(const struct sockflow_options &given) {
@@ -54,7 +56,8 @@ struct sf_options native_options(const struct sockflow_options &given) {
 Watcher::Watcher(const struct sockflow_options &options)
     : native_(native_options(options)),
       interval_ns_(or_default(options.interval_ms, 10000) * millisecond),
-      decoder_(options.watch),
+      names_(text_or_empty(options.docker_socket), text_or_empty(options.containerd_state)),
+      decoder_(options.watch, options.no_names ? nullptr : &names_),
       batch_(batch_bytes) {}
 
 Watcher::~Watcher() {

@@ -12,6 +12,7 @@
 
 #include "../core.h"
 #include "decode.h"
+#include "names.h"
 #include "sockflow.h"
 
 // Reads the core on the thread of whoever asks for the next event.
@@ -50,6 +51,7 @@ class Watcher {
   const int64_t interval_ns_;
   struct sf_agent *agent_ = nullptr;
   std::string description_;
+  Names names_;
   Decoder decoder_;
   std::vector<char> batch_;
   size_t used_ = 0;

@@ -84,7 +84,8 @@ function noteKernel(counts: KernelCounts, note: Note): void {
     note('dropped', count, { [keys.what]: what.toLowerCase().replaceAll(' ', '_') });
 }
 
-function noteDeliveries({ queues, deliveries = new Map() }: AgentBooks, note: Note): void {
+function noteDeliveries({ ledger, queues, deliveries = new Map() }: AgentBooks, note: Note): void {
+  for (const [exporter, bytes] of ledger.queues) note('queue', bytes(), { [keys.exporter]: exporter });
   const queued = queues?.() ?? new Map<string, number>();
   for (const [exporter, bytes] of queued) note('queue', bytes, { [keys.exporter]: exporter });
   for (const [exporter, { queuedBytes, spoolBytes, counts }] of deliveries as ReadonlyMap<string, Delivery>) {

@@ -86,6 +86,19 @@ test.serial('with OTLP, its queues and requests are there as well, with or witho
   });
 });
 
+test.serial('flows that wait for ntopng are in the books', async (t) => {
+  await withNamespace(async (namespace) => {
+    const to = ['-z', `tcp://127.0.0.1:${await freePort()}`];
+    const { agent, metrics } = await agentWithHealth(t, [...only(namespace), ...to]);
+    await exchange(t, namespace, { connections: CONNECTIONS });
+    const waiting = { sockflow_agent_exporter: 'ntopng' };
+    const of = (families: ReadonlyMap<string, Family>) => sumOf(families, 'sockflow_agent_queue_size_bytes', waiting);
+    const families = await settled(metrics, (now) => of(now) > 50 * CONNECTIONS, PATIENCE);
+    t.true(of(families) > 50 * CONNECTIONS, 'a flow has some 140 bytes, and nobody reads');
+    await agent.stop();
+  });
+});
+
 /** Ports that a process listens on, TCP. */
 function listening(pid: number): string[] {
   const sockets = new Set(

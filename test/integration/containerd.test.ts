@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import test from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, startAgent } from '../support/agent.ts';
+import { buildNames } from '../support/c-library.ts';
 import { type Containerd, IMAGE, kubeletLabels, type PodIdentity, startContainerd } from '../support/containerd.ts';
 import { Namespace } from '../support/netns.ts';
 import { tearDown } from '../support/processes.ts';
@@ -63,6 +66,10 @@ test.serial('both containers of a pod, at both ends of a connection between them
     ['client', client],
   ] as const) {
     const record = closed().find((one) => attribute(one, 'sockflow.connection.role') === role);
+    const names = execFileSync(buildNames(directory), ['/nonexistent', join(directory, 'state'), id], {
+      encoding: 'utf8',
+    });
+    t.is(names, `${role}|${pod.name}|${pod.namespace}\n`, 'by the C library');
     t.like(record?.resource, {
       ...image,
       'container.id': id,

@@ -1,6 +1,8 @@
 /** Names of containers of a real Docker, on both ends of what they say to each other, through its restarts. */
+import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, startAgent } from '../support/agent.ts';
+import { buildNames } from '../support/c-library.ts';
 import { Dockerd, IMAGE } from '../support/dockerd.ts';
 import { Namespace } from '../support/netns.ts';
 import { tearDown } from '../support/processes.ts';
@@ -89,6 +91,11 @@ test.serial(
     }
   },
 );
+
+test.serial('the C library has the names, too', async (t) => {
+  const id = await dockerd.docker('inspect', '--format', '{{.Id}}', 'web');
+  t.is(execFileSync(buildNames(directory), [dockerd.socket, '/nonexistent', id], { encoding: 'utf8' }), 'web||\n');
+});
 
 test.serial('a published port by address translation is one connection, by the proxy two', async (t) => {
   const gateway = await dockerd.docker('network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', 'front');

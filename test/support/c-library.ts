@@ -20,8 +20,17 @@ export function installLibrary(prefix: string): NodeJS.ProcessEnv {
 
 /** Compiles the decoder alone, so that it reads and writes nothing that is not its own; returns the program's path. */
 export function buildDecoder(directory: string): string {
-  const program = join(directory, 'decode');
-  const sources = ['decode', 'outcome', 'placement', 'process'].map((name) => `native/library/${name}.cc`);
+  return compile(directory, 'decode', ['bundle', 'decode', 'docker', 'names', 'outcome', 'placement', 'process']);
+}
+
+/** The part that asks for names of containers, alone. */
+export function buildNames(directory: string): string {
+  return compile(directory, 'names', ['bundle', 'docker', 'names']);
+}
+
+function compile(directory: string, name: string, parts: readonly string[]): string {
+  const program = join(directory, name);
+  const sources = parts.map((part) => `native/library/${part}.cc`);
   const flags = [
     '-std=c++20',
     '-O1',
@@ -30,6 +39,6 @@ export function buildDecoder(directory: string): string {
     '-fno-sanitize-recover',
     '-Inative/library',
   ];
-  execFileSync('g++', [...flags, '-o', program, 'test/library/decode.cc', ...sources], { cwd: CHECKOUT });
+  execFileSync('g++', [...flags, '-o', program, `test/library/${name}.cc`, ...sources], { cwd: CHECKOUT });
   return program;
 }

@@ -82,7 +82,9 @@ class NtopngExporter implements Exporter {
         this.#refuse(endpoint, error),
       );
       this.#sayFailures(socket, endpoint);
-      this.#publishers.push({ name, publisher: this.#publish(name, socket, queueSize / endpoints.length) });
+      const publisher = this.#publish(name, socket, queueSize / endpoints.length);
+      this.#context.ledger.queues.set(name, () => publisher.queuedBytes);
+      this.#publishers.push({ name, publisher });
     }
     this.#timers.push(setInterval(() => this.#tellEvent(), EVENT_EVERY).unref());
     this.#timers.push(setInterval(() => this.#tellPorts(), PORTS_EVERY).unref());

@@ -84,6 +84,11 @@ export class Publisher {
     this.#leavingUntil = Date.now() + LEAVE_TIME;
   }
 
+  /** Of flows that wait. */
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
   isHeard(topic: Topic): boolean {
     return this.#subscriptions.has(topic);
   }

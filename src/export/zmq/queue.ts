@@ -15,6 +15,10 @@ export class PayloadQueue {
     this.#limit = limit;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Returns what has to go for it. */
   push(payload: Payload): Payload[] {
     this.#payloads.add(payload);
