@@ -15,6 +15,7 @@ import {
   unknownService,
 } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
+import { sanitiseJson } from './text/sanitise.ts';
 import { formatTime } from './time.ts';
 
 export interface JsonOptions extends ShownLabels {
@@ -69,14 +70,14 @@ export function createJsonLookupFormatter(options: JsonOptions): (lookup: Lookup
 function createResourceFormatter(options: JsonOptions): (process: Process | undefined) => string {
   const common = { ...readAll(hostAttributes, options.host), ...options.attributes };
   const resourceAttributes = createResourceAttributes(options);
-  const unknown = JSON.stringify(wellFormed({ 'service.name': unknownService, ...common }));
+  const unknown = toSafeJson({ 'service.name': unknownService, ...common });
   const cache = new WeakMap<Process, { state: readonly unknown[]; text: string }>();
   return (process) => {
     if (!process) return unknown;
     const cached = cache.get(process);
     const state = lookedUp(process);
     if (cached?.state.every((part, index) => part === state[index])) return cached.text;
-    const text = JSON.stringify(wellFormed({ ...readAll(resourceAttributes, process), ...common }));
+    const text = toSafeJson({ ...readAll(resourceAttributes, process), ...common });
     cache.set(process, { state, text });
     return text;
   };
@@ -93,12 +94,19 @@ function readAll<Source>(attributes: readonly Attribute<Source>[], source: Sourc
   return Object.fromEntries(read.filter((pair): pair is [string, AttributeValue] => pair[1] !== undefined));
 }
 
+/** A terminal may show it: what JSON would leave as it is, and a terminal obey, is escaped. */
+function toSafeJson(values: Record<string, AttributeValue>): string {
+  return sanitiseJson(JSON.stringify(wellFormed(values)));
+}
+
 /** JSON.stringify writes lone surrogates as escapes that strict readers refuse. */
 function wellFormed(values: Record<string, AttributeValue>): Record<string, AttributeValue> {
-  const entries = Object.entries(values);
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, typeof value === 'string' ? value.toWellFormed() : value]),
-  );
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, wellFormedValue(value)]));
+}
+
+function wellFormedValue(value: AttributeValue): AttributeValue {
+  if (typeof value === 'string') return value.toWellFormed();
+  return typeof value === 'object' ? value.map((each) => each.toWellFormed()) : value;
 }
 
 /** Writes `"key":value` of all attributes that are there, with commas between. */
@@ -130,6 +138,6 @@ function formatNumber(value: number, isInt: boolean): string | undefined {
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 function formatValue(value: Exclude<AttributeValue, number>): string {
-  if (typeof value === 'string') return plain.test(value) ? `"${value}"` : JSON.stringify(value.toWellFormed());
-  return JSON.stringify(value);
+  if (typeof value === 'string' && plain.test(value)) return `"${value}"`;
+  return sanitiseJson(JSON.stringify(wellFormedValue(value)));
 }

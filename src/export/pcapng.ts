@@ -12,6 +12,7 @@ import { createJsonFormatter, createJsonLookupFormatter, type JsonOptions } from
 import { durationOf, hasFailed } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
 import { createLayout } from './text/layout.ts';
+import { sanitise } from './text/sanitise.ts';
 import { formatTail } from './text/tail.ts';
 
 const linkType = 252; // LINKTYPE_WIRESHARK_UPPER_PDU
@@ -177,10 +178,13 @@ const colors = pc.createColors(false);
 /** What the packet list shows: event, owner, and what matters of it. */
 function infoOf(record: ConnectionRecord | LookupRecord): string {
   const { event, process } = record;
-  const who = process ? `${process.executableName}[${process.pid}]` : '-';
+  const who = process ? `${visible(process.executableName)}[${process.pid}]` : '-';
   const what =
     event === 'dns'
-      ? `${record.questionName} ${record.questionType} ${record.errorType ?? ''}`
+      ? `${visible(record.questionName)} ${record.questionType} ${record.errorType ?? ''}`
       : formatTail(record, durationOf(record), layout, colors);
-  return `${event} ${who} ${what}`.trimEnd().replaceAll('\0', '\ufffd').slice(0, 1_000).toWellFormed();
+  return `${event} ${who} ${what}`.trimEnd().slice(0, 1_000).toWellFormed();
 }
+
+/** A NUL would end the text there. */
+const visible = (name: string) => sanitise(name.replaceAll('\0', '\ufffd'));

@@ -17,7 +17,8 @@ export interface Family {
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-const SAMPLE = /^([^\s{]+)(?:\{(.*)\})? (\S+)$/;
+/** A label may hold whatever is no line feed. */
+const SAMPLE = /^([^\s{]+)(?:\{(.*)\})? (\S+)$/s;
 const PAIR = /([^=,]+)="((?:[^"\\\n]|\\[\\n"])*)"(?:,|$)/gy;
 const NUMBER = /^(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]Inf|NaN)$/i;
 

@@ -18,6 +18,16 @@ export function sanitise(text: string, ascii = false): string {
   return notPlain.test(text) ? text.replace(ascii ? notAscii : unsafe, makeVisible) : text;
 }
 
+/** The same for JSON, in its own escapes: what is read is what was written. `json` is JSON already. */
+export function sanitiseJson(json: string): string {
+  return notPlain.test(json) ? json.replace(unsafe, escapeUnits) : json;
+}
+
+function escapeUnits(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+}
+
 function makeVisible(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   const hex = code.toString(16);

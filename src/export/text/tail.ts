@@ -1,6 +1,7 @@
 /** The end of a line: durations, bytes, round-trip time, retransmissions, and how it ended. */
 import type { CloseReason, ConnectionRecord, ErrorType } from '../../model.ts';
 import type { Colors, Layout, Symbols } from './layout.ts';
+import { sanitise } from './sanitise.ts';
 import { formatCount, formatDuration, formatFine } from './units.ts';
 
 /** Who ended it: `fin>` we, `<fin` the peer. */
@@ -68,7 +69,7 @@ function narrowParts(record: ConnectionRecord, seconds: number | undefined, symb
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[errorOf(record, true)], [lasted], retransmitsOf(record, false)];
   if (record.reset) return [[record.reset.direction === 'receive' ? 'received' : 'sent']];
-  if (record.drop) return dropOf(record.drop);
+  if (record.drop) return dropOf(record.drop, symbols);
   if (isReset(record)) return [[lasted], [resetBy(record)], retransmitsOf(record, false)];
   if (record.event === 'retransmit') return [[lasted], retransmitsOf(record, true)];
   // Trouble first: what doesn't fit is left out.
@@ -79,8 +80,8 @@ function wideParts(record: ConnectionRecord, seconds: number | undefined, symbol
   const lasted = seconds === undefined ? '' : formatDuration(seconds, symbols.microseconds);
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[failureOf(record, lasted)]];
-  if (record.reset) return [[resetEventOf(record.reset)]];
-  if (record.drop) return dropOf(record.drop);
+  if (record.reset) return [[resetEventOf(record.reset, symbols)]];
+  if (record.drop) return dropOf(record.drop, symbols);
   return [
     [lasted],
     ...bytesOf(record, symbols),
@@ -113,12 +114,13 @@ function failureOf(record: ConnectionRecord, lasted: string): string {
   return `${errorOf(record, false)}${after}${syns}`;
 }
 
-function resetEventOf({ direction, reason }: NonNullable<ConnectionRecord['reset']>): string {
-  return direction === 'receive' ? 'received' : `sent${reason ? `: ${reason}` : ''}`;
+/** The kernel's reasons are its own words, but of a recording anybody's. */
+function resetEventOf({ direction, reason }: NonNullable<ConnectionRecord['reset']>, { ascii }: Symbols): string {
+  return direction === 'receive' ? 'received' : `sent${reason ? `: ${sanitise(reason, ascii)}` : ''}`;
 }
 
-function dropOf({ direction, reason, segments }: NonNullable<ConnectionRecord['drop']>): Part[] {
-  return [[`${direction === 'receive' ? 'in' : 'out'} ${formatCount(segments)}`], [reason]];
+function dropOf({ direction, reason, segments }: NonNullable<ConnectionRecord['drop']>, { ascii }: Symbols): Part[] {
+  return [[`${direction === 'receive' ? 'in' : 'out'} ${formatCount(segments)}`], [sanitise(reason, ascii)]];
 }
 
 function isReset({ closeReason }: ConnectionRecord): boolean {
