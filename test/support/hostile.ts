@@ -40,7 +40,8 @@ function hostileProcess(serial: number, name: string, isInKubernetes: boolean): 
     parentUserName: name,
     systemdUnit: `${name}.service`,
     container: {
-      id: '5f'.repeat(32),
+      // systemd-nspawn's are any text.
+      id: name,
       runtime: 'docker',
       details: {
         runtime: 'docker',
