@@ -110,6 +110,7 @@ const flow = [
     nothing: noLoss,
     width: 12,
     targets: [rows(sum(increase(agent.lost, all), reasons))],
+    first: 'Records',
     columns: {
       [labels.host]: { title: 'Host' },
       [labels.stage]: { title: 'Stage' },
@@ -132,6 +133,7 @@ const books = [
       rows(orZero(sum(`${agent.lost}${kernel}`, byHost), sum(`${agent.live}${all}`, byHost)), 'lost'),
       rows(difference, 'difference'),
     ],
+    first: 'Opened',
     columns: {
       [labels.host]: { title: 'Host' },
       'Value #opened': { title: 'Opened', unit: 'short' },

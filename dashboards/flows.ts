@@ -73,6 +73,7 @@ const byMetrics = [
       rows(sum(increase(metrics.io, bySent), [...pair, labels.transport]), 'sent'),
       rows(sum(increase(metrics.io, byReceived), [...pair, labels.transport]), 'received'),
     ],
+    first: 'Sent',
     columns: {
       [labels.service]: { title: 'Process', link: toTcp },
       [labels.serverAddress]: { title: 'Peer' },

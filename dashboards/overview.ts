@@ -125,6 +125,7 @@ const processes = [
       rows(sum(increase(metrics.retransmits, all), byService), 'again'),
       rows(quantile(0.95, metrics.rtt, all, byService), 'rtt'),
     ],
+    first: 'Begun',
     columns: {
       [labels.service]: { title: 'Process', link: toTcp },
       'Value #begun': { title: 'Begun', unit: 'short' },

@@ -61,6 +61,7 @@ const connecting = [
         ),
       ),
     ],
+    first: 'Attempts',
     columns: {
       [labels.service]: { title: 'Process' },
       [labels.serverAddress]: { title: 'Peer' },

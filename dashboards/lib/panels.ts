@@ -13,6 +13,7 @@ import {
   StackingConfigBuilder,
   StackingMode,
   TableFooterOptionsBuilder,
+  TableSortByFieldStateBuilder,
   TooltipDisplayMode,
   VisibilityMode,
   VizLegendOptionsBuilder,
@@ -62,10 +63,15 @@ export function number(panel: Numbers): Stat {
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false));
 }
 
+/** A cell without a value, such as a mean of nothing, is no place for the sentence that stands in an empty panel. */
+const NOT_THERE = { id: 'noValue', value: '–' };
+const ANY = '/.*/';
+
 /** Lines over time. */
 export function graph(panel: Numbers & { readonly stacked?: boolean }): TimeSeries {
   const lines = withNumbers(new TimeSeries(), panel)
     .height(8)
+    .overrideByRegexp(ANY, [NOT_THERE])
     .min(0)
     .drawStyle(GraphDrawStyle.Line)
     .showPoints(VisibilityMode.Auto)
@@ -99,11 +105,19 @@ export interface Column {
   readonly link?: { readonly title: string; readonly url: string };
 }
 
-/** `columns`: of the fields that are shown, in their order; the values of a target are `Value #` and its refId. */
-export function table(panel: Panel & { readonly columns: Readonly<Record<string, Column>> }): Table {
+interface Columns extends Panel {
+  /** Of the fields that are shown, in their order; the values of a target are `Value #` and its refId. */
+  readonly columns: Readonly<Record<string, Column>>;
+  /** The title of the column whose greatest values come first. */
+  readonly first: string;
+}
+
+export function table(panel: Columns): Table {
   const fields = Object.entries(panel.columns);
   const result = withText(new Table(), panel)
     .height(8)
+    .overrideByRegexp(ANY, [NOT_THERE])
+    .sortBy([new TableSortByFieldStateBuilder().displayName(panel.first).desc(true)])
     .footer(new TableFooterOptionsBuilder().show(false))
     .withTransformation({ id: 'merge', options: {} })
     .withTransformation({

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as units from '@grafana/grafana-foundation-sdk/units';
 import test from 'ava';
 import { renderDashboards } from '../../dashboards/lib/files.ts';
 import { agent, labels, metrics } from '../../dashboards/lib/names.ts';
@@ -53,6 +54,8 @@ test('links lead to dashboards that there are, and what they hand over cannot en
   }
 });
 
+const grafanasUnits = new Set<unknown>(Object.values(units));
+
 for (const dashboard of dashboards)
   test(`${dashboard.title}: every panel says what it is, in what unit, and why it may be empty`, (t) => {
     const ids = dashboard.panels.map(({ id }) => id);
@@ -63,13 +66,33 @@ for (const dashboard of dashboards)
       t.true((description ?? '').length > 20 && /\.$/.test(description ?? ''), `${title}: ${description}`);
       t.truthy(fieldConfig?.defaults.noValue, title);
       t.true((targets ?? []).length > 0, title);
-      const needsUnit = ['stat', 'timeseries', 'bargauge'].includes(type);
-      t.true(!needsUnit || fieldConfig?.defaults.unit !== undefined, `${title}: no unit`);
+      const { unit } = fieldConfig?.defaults ?? {};
+      if (['stat', 'timeseries', 'bargauge'].includes(type)) t.truthy(unit, `${title}: no unit`);
+      if (unit !== undefined) t.true(grafanasUnits.has(unit), `${title}: Grafana has no unit ${unit}`);
     }
     const titles = dashboard.panels.filter(({ type }) => type !== 'row').map(({ title }) => title);
     t.is(new Set(titles).size, titles.length, 'a title names one panel');
     t.deepEqual(overlaps(dashboard), []);
   });
+
+test('columns of tables are what their queries return', (t) => {
+  let columns = 0;
+  for (const { title, targets = [], transformations = [] } of dashboards.flatMap(({ panels }) => panels)) {
+    const { renameByName } = transformations.find(({ id }) => id === 'organize')?.options ?? {};
+    if (renameByName === undefined) continue;
+    const values = targets.length === 1 ? ['Value'] : targets.map(({ refId }) => `Value #${refId}`);
+    const named = Object.keys(renameByName);
+    t.deepEqual(
+      named.filter((name) => name.startsWith('Value')),
+      values,
+      title,
+    );
+    for (const name of named.filter((each) => !each.startsWith('Value')))
+      for (const { expr = '' } of targets) t.regex(expr, new RegExp(`by \\([^)]*\\b${name}\\b`), title);
+    columns += named.length;
+  }
+  t.true(columns > 20, `${columns}`);
+});
 
 function overlaps({ panels }: Dashboard): string[] {
   const places = new Map<string, string>();
