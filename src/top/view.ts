@@ -158,7 +158,7 @@ function titleOf(item: Item, grouping: Grouping, width: number, style: CellStyle
   if (item.kind === 'group') {
     const count = `${item.group.connections}`;
     const name = fitName(item.group.name, width - count.length - 1, style);
-    return pad(name, width - count.length) + count;
+    return pad(`${name} `, width - count.length) + count;
   }
   const { record } = item.row;
   if (item.group === undefined) return processText(record, width, style);

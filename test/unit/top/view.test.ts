@@ -191,6 +191,14 @@ test('once, on a terminal: as wide as that', (t) => {
   }
 });
 
+test('in a pipe a name as long as its column does not run into the number behind it', (t) => {
+  const process = makeProcess(1, { executableName: 'n'.repeat(200) });
+  const shown = [makeRow({ process }), makeRow({ process })];
+  const state = makeState();
+  const lines = formatOnce(makeSnapshot(shown), itemsOf(shown, state), state, undefined, makeStyle());
+  t.true(lines.some((line) => /^ *n{200} 2 /.test(line)));
+});
+
 test('once, in a pipe: whole names, and what is no line of the table is a comment', (t) => {
   const process = makeProcess(1, { executableName: 'a-program-with-a-rather-long-name', pid: 7 });
   const long: Partial<ConnectionRecord> = { peerName: 'a-host-with-a-name.that-goes-on-and-on.example.com' };
