@@ -6,6 +6,8 @@ import {
   BigValueColorMode,
   BigValueGraphMode,
   GraphDrawStyle,
+  GraphThresholdsStyleConfigBuilder,
+  GraphThresholdsStyleMode,
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
@@ -86,6 +88,7 @@ export function graph(panel: Numbers & { readonly stacked?: boolean }): TimeSeri
         .sortDesc(true),
     )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+  if (panel.alarm) lines.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));
   return panel.stacked ? lines.stacking(new StackingConfigBuilder().mode(StackingMode.Normal)) : lines;
 }
 
