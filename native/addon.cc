@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "names.h"
+#include "notify.h"
 #include "core.h"
+#include "privileged_addon.h"
 
 namespace {
 
@@ -82,6 +84,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.only_netns = options.Get("onlyNetworkNamespace").As<Napi::Number>().Uint32Value();
     struct sf_error error = {};
     if (sf_open(&native, &agent_, &error)) throw to_error(info.Env(), &error);
+    if (info[1].IsNumber()) sf_ask_of(agent_, info[1].As<Napi::Number>().Int32Value());
   }
 
   // Only reached without stop(): the environment is going down, or attaching failed.
@@ -308,6 +311,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Capture", Capture::Define(env));
   exports.Set("enumeration", Napi::Function::New(env, Enumeration));
   exports.Set("lookupName", Napi::Function::New(env, LookupName));
+  exports.Set("Privileged", DefinePrivileged(env));
+  exports.Set("giveUpPrivileges", Napi::Function::New(env, GiveUpPrivileges));
+  exports.Set("notify", Napi::Function::New(env, Notify));
   return exports;
 }
 

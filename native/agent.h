@@ -5,8 +5,11 @@
 
 #include <stdint.h>
 
+#include <memory>
+
 #include "conntrack.h"
 #include "interface.h"
+#include "remote.h"
 #include "route.h"
 #include "core.h"
 #include "sockflow.skel.h"
@@ -19,11 +22,13 @@ struct sf_agent {
   Routes routes;
   Interfaces interfaces;
   Conntrack conntrack;
+  std::unique_ptr<Remote> remote;  // who is asked instead of the three
   struct sf_features features = {};
   uint32_t round = 0;      // of snapshots
   bool reporting = false;  // one is under way
   bool packets = false;    // the kernel lets programs look at them
   // For connections that had no room, while one is under way; and how many had none when the last one began.
+  struct bpf_link *searcher = nullptr;  // makes searches; kept, since making it takes more rights than using it
   int search = -1;
   uint64_t looked_for = 0;
   // The batch that sf_read is filling.

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "netns.h"
+#include "remote.h"
 
 namespace {
 
@@ -21,6 +22,7 @@ constexpr uint32_t kMostInASecond = 2000;
 constexpr uint32_t kOpening = 5;
 constexpr size_t kMostTables = 16;
 constexpr int64_t kKeptSeconds = 2;
+constexpr int64_t kQuietSeconds = 5;
 
 struct Answer {
   const Dialled *dialled;
@@ -145,13 +147,39 @@ bool Conntrack::Ask(const Router &where, const Dialled &dialled, TruePeer *peer)
   return found && answer.translated;
 }
 
-bool Conntrack::Find(const Place &place, const Dialled &dialled, TruePeer *peer) {
-  if (is_loopback(dialled) || asked_.contains(place.cookie)) return false;
-  Router router = routers_.Of(place.netns, place.interface, place.pid);
-  bool has_router = router.netns && router.netns != place.netns;
-  if (!place.was_unseen && !has_router) return false;
+void Conntrack::Remember(uint64_t cookie) {
   if (asked_.size() >= kRemembered) asked_.clear();
-  asked_.insert(place.cookie);
+  asked_.insert(cookie);
+}
+
+bool Conntrack::IsQuiet(const Place &place) const {
+  auto known = quiet_.find({place.netns, place.interface});
+  return known != quiet_.end() && seconds() < known->second;
+}
+
+bool Conntrack::FindByRemote(const Place &place, const Dialled &dialled, TruePeer *peer, bool *has_router) {
+  if (!place.was_unseen && IsQuiet(place)) return false;
+  Remember(place.cookie);
+  if (!MayAsk(1)) {
+    skipped_++;
+    return false;
+  }
+  bool skipped;
+  bool found = remote_->TruePeerOf(place, dialled, peer, has_router, &skipped);
+  if (skipped) skipped_++;
+  if (quiet_.size() >= kRemembered) quiet_.clear();
+  if (!*has_router) quiet_[{place.netns, place.interface}] = seconds() + kQuietSeconds;
+  return found;
+}
+
+bool Conntrack::Find(const Place &place, const Dialled &dialled, TruePeer *peer, bool *has_router) {
+  *has_router = false;
+  if (is_loopback(dialled) || asked_.contains(place.cookie)) return false;
+  if (remote_) return FindByRemote(place, dialled, peer, has_router);
+  Router router = routers_.Of(place.netns, place.interface, place.pid);
+  *has_router = router.netns && router.netns != place.netns;
+  if (!place.was_unseen && !*has_router) return false;
+  Remember(place.cookie);
   if (place.was_unseen && Ask({place.netns, place.pid}, dialled, peer)) return true;
-  return has_router && Ask(router, dialled, peer);
+  return *has_router && Ask(router, dialled, peer);
 }

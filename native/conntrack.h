@@ -10,10 +10,12 @@
 #include <atomic>
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 #include "router.h"
 
 struct nfct_handle;
+class Remote;
 
 // Both ends of a connection as its client sees them; addresses in network order, IPv4 in the first four bytes.
 struct Dialled {
@@ -46,8 +48,11 @@ class Conntrack {
   Conntrack(const Conntrack &) = delete;
   Conntrack &operator=(const Conntrack &) = delete;
 
-  // True when it is translated. Asks once for each cookie.
-  bool Find(const Place &place, const Dialled &dialled, TruePeer *peer);
+  // Whom to ask instead of looking; null: nobody.
+  void AskOf(Remote *remote) { remote_ = remote; }
+
+  // True when it is translated. Asks once for each cookie. *has_router: somebody outside of its namespace may translate.
+  bool Find(const Place &place, const Dialled &dialled, TruePeer *peer, bool *has_router);
   // Lets go of other namespaces. To be called from time to time.
   void Expire();
   // Not asked, since there were too many at once.
@@ -63,6 +68,9 @@ class Conntrack {
   struct nfct_handle *Handle(const Router &where);
   bool MayAsk(uint32_t cost);
   bool Ask(const Router &where, const Dialled &dialled, TruePeer *peer);
+  bool FindByRemote(const Place &place, const Dialled &dialled, TruePeer *peer, bool *has_router);
+  bool IsQuiet(const Place &place) const;
+  void Remember(uint64_t cookie);
 
   uint32_t own_netns_ = 0;
   Routers routers_;
@@ -71,6 +79,9 @@ class Conntrack {
   std::atomic<uint64_t> skipped_{0};  // read by any thread
   int64_t second_ = 0;
   uint32_t in_this_second_ = 0;
+  Remote *remote_ = nullptr;
+  // Where nobody translates, by namespace and interface: until when that need not be asked again, in seconds.
+  std::map<std::pair<uint32_t, uint32_t>, int64_t> quiet_;
 };
 
 #endif

@@ -272,6 +272,12 @@ extern "C" int sf_attach(struct sf_agent *agent, struct sf_error *error) {
   return code;
 }
 
+extern "C" void sf_ask_of(struct sf_agent *agent, int channel) {
+  agent->remote = std::make_unique<Remote>(channel);
+  agent->interfaces.AskOf(agent->remote.get());
+  agent->conntrack.AskOf(agent->remote.get());
+}
+
 extern "C" void sf_features(struct sf_agent *agent, struct sf_features *features) { *features = agent->features; }
 
 extern "C" void sf_detach(struct sf_agent *agent) {
@@ -284,6 +290,7 @@ extern "C" void sf_close(struct sf_agent *agent) {
   if (!agent) return;
   sf_detach(agent);
   if (agent->search >= 0) close(agent->search);
+  bpf_link__destroy(agent->searcher);
   ring_buffer__free(agent->ring);
   sockflow_bpf__destroy(agent->skeleton);
   delete agent;

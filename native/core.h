@@ -57,6 +57,12 @@ int sf_open(const struct sf_options *options, struct sf_agent **agent, struct sf
  */
 int sf_attach(struct sf_agent *agent, struct sf_error *error);
 
+/*
+ * Between sf_open and sf_attach: what takes capabilities after that is asked of the process at the other end (see
+ * native/privileged), so that this one can give them up. `channel` is the agent's from now on.
+ */
+void sf_ask_of(struct sf_agent *agent, int channel);
+
 /* Connections and listeners older than the agent, if asked for. Their records go into the ring: read it meanwhile. */
 int sf_find_existing(struct sf_agent *agent);
 

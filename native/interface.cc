@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "netns.h"
+#include "remote.h"
 
 namespace {
 
@@ -40,13 +41,14 @@ std::string Interfaces::News(uint32_t netns, uint32_t index, uint32_t pid) {
   int64_t now = milliseconds();
   auto known = asked_.find({netns, index});
   if (known != asked_.end() && now - known->second.time < (known->second.found ? kAgain : kRetry)) return "";
-  std::string name = Ask(netns, index, pid, now);
+  std::string name = remote_ ? remote_->InterfaceName(netns, index, pid) : Name(netns, index, pid);
   if (asked_.size() >= kMost) asked_.clear();
   asked_[{netns, index}] = {now, !name.empty()};
   return name;
 }
 
-std::string Interfaces::Ask(uint32_t netns, uint32_t index, uint32_t pid, int64_t now) {
+std::string Interfaces::Name(uint32_t netns, uint32_t index, uint32_t pid) {
+  int64_t now = milliseconds();
   int fd = socket_near(netns, pid, AF_INET, SOCK_DGRAM, 0);
   if (fd < 0 && now - looked_everywhere_ >= kLookEvery) {
     looked_everywhere_ = now;

@@ -52,10 +52,13 @@ void measure_jiffy(struct sf_agent *agent) {
   agent->jiffy_ms = nearest ? 1000 / nearest : 0;
 }
 
+int route_error(struct sf_agent *agent, const struct sf_connection &c) {
+  return agent->remote ? agent->remote->RouteError(c.netns, c.pid, c.family, c.peer_address)
+                       : agent->routes.Error(c.netns, c.pid, c.family, c.peer_address);
+}
+
 void connection_to_common_units(struct sf_agent *agent, struct sf_connection *connection) {
-  if (connection->flags & SF_FLAG_ATTEMPT)
-    connection->error =
-        agent->routes.Error(connection->netns, connection->pid, connection->family, connection->peer_address);
+  if (connection->flags & SF_FLAG_ATTEMPT) connection->error = route_error(agent, *connection);
   connection->id = htobe64(connection->id);
   connection->mptcp_id = htobe64(connection->mptcp_id);
   connection->time_ns += agent->unix_minus_boot;
@@ -127,15 +130,16 @@ void tell_translation_of(struct sf_agent *agent, const void *record) {
   auto *c = static_cast<const struct sf_connection *>(record);
   auto *f = static_cast<const struct sf_flow *>(record);
   TruePeer peer;
+  bool has_router;
   if (c->kind == SF_KIND_CONNECTION && c->role == SF_ROLE_CLIENT && !(c->flags & SF_FLAG_ATTEMPT)) {
     bool unseen = !agent->features.translation || c->flags & SF_FLAG_PRE_EXISTING;
     Place place = {c->cookie, c->netns, c->interface, c->pid, unseen};
     Dialled dialled = {c->family, IPPROTO_TCP, c->local_address, c->peer_address, c->local_port, c->peer_port};
-    if (agent->conntrack.Find(place, dialled, &peer)) tell_translation(agent, c->cookie, c->family, peer);
+    if (agent->conntrack.Find(place, dialled, &peer, &has_router)) tell_translation(agent, c->cookie, c->family, peer);
   } else if (f->kind == SF_KIND_FLOW && f->role == SF_ROLE_CLIENT && !(f->flags & SF_FLOW_TRANSLATED)) {
     Place place = {f->number, f->netns, f->interface, f->pid, f->sent_packets == 0};
     Dialled dialled = {f->family, IPPROTO_UDP, f->local_address, f->peer_address, f->local_port, f->peer_port};
-    if (agent->conntrack.Find(place, dialled, &peer)) tell_translation(agent, f->number, f->family, peer);
+    if (agent->conntrack.Find(place, dialled, &peer, &has_router)) tell_translation(agent, f->number, f->family, peer);
   }
 }
 

@@ -11,12 +11,10 @@ namespace {
 
 // A descriptor to read from, or a negative errno.
 int begin_search(struct sf_agent *agent) {
-  struct bpf_link *link = bpf_program__attach_iter(agent->skeleton->progs.existing, nullptr);
-  if (!link) return -errno;
-  int search = bpf_iter_create(bpf_link__fd(link));
-  int code = search < 0 ? -errno : search;
-  bpf_link__destroy(link);  // the descriptor holds it
-  return code;
+  if (!agent->searcher) agent->searcher = bpf_program__attach_iter(agent->skeleton->progs.existing, nullptr);
+  if (!agent->searcher) return -errno;
+  int search = bpf_iter_create(bpf_link__fd(agent->searcher));
+  return search < 0 ? -errno : search;
 }
 
 // One part of it. Returns 1 while there is more, 0 at the end, or a negative errno.

@@ -4,6 +4,7 @@ import type { Environment } from './cli/environment.ts';
 import { parseCommandLine } from './cli/parse.ts';
 import { comeFirst } from './cli/priority.ts';
 import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
+import type { Service } from './cli/service.ts';
 import { openDescriptor } from './descriptor.ts';
 import { StartError, UsageError } from './errors.ts';
 import { readHost } from './export/host.ts';
@@ -61,7 +62,16 @@ function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Pr
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, callback);
     },
     onException: (callback) => process.on('uncaughtException', callback),
+    service: findService,
   });
+}
+
+/** Loaded only where there is one. */
+async function findService(): Promise<Service | undefined> {
+  if (!process.env.NOTIFY_SOCKET) return undefined;
+  const { createService } = await import('./cli/service.ts');
+  const { notify } = await import('./capture/capture.ts');
+  return createService(process.env, notify);
 }
 
 async function runTop({ options, warnings, filter }: TopCommand, stderr: Stderr): Promise<number> {
@@ -71,8 +81,8 @@ async function runTop({ options, warnings, filter }: TopCommand, stderr: Stderr)
   for (const warning of warnings) log.warn(warning);
   const start: StartPipeline = async (...args) => {
     checkBuilt(dirname(import.meta.dirname));
-    const { startLive } = await import('./start.ts');
-    const pipeline = await startLive(...args, top.outputs);
+    const { startAgent } = await import('./start.ts');
+    const pipeline = await startAgent(...args, top.outputs);
     // The line that says `ready` comes first.
     setImmediate(top.begin, args[3]);
     return pipeline;
@@ -111,8 +121,8 @@ async function runCheck({ options, warnings }: CheckCommand, stderr: Stderr): Pr
 const startLive: StartPipeline = async (...args) => {
   checkBuilt(dirname(import.meta.dirname));
   comeFirst();
-  const { startLive } = await import('./start.ts');
-  return startLive(...args);
+  const { startAgent } = await import('./start.ts');
+  return startAgent(...args);
 };
 
 const startReplay =

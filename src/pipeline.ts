@@ -54,6 +54,7 @@ export async function startPipeline(
     log,
     host: source.host,
     ownNetworkNamespace: source.ownNetworkNamespace,
+    files: source.files,
     kernelCounts: () => source.counts(),
     capabilities: () => source.capabilities?.() ?? {},
     isReady: () => isReady,
@@ -77,7 +78,7 @@ export async function startPipeline(
   });
   const names = createNames({
     ledger,
-    proc: source.proc,
+    files: source.files,
     findProcess: decoder.findProcess,
     withLookups: options.traces,
   });

@@ -7,10 +7,22 @@ import { type Callbacks, type CreateOutputs, type Pipeline, startPipeline } from
 type Args = [options: Options, log: Log, ledger: Ledger, callbacks: Callbacks, outputs?: CreateOutputs];
 
 /** Throws StartError when the host does not let it. */
-export async function startLive(...args: Args): Promise<Pipeline> {
+export function startLive(...args: Args): Promise<Pipeline> {
+  return start(false, args);
+}
+
+/** As startLive, and gives up the privileges of this process: not in one that is somebody else's. Throws StartError. */
+export async function startAgent(...args: Args): Promise<Pipeline> {
+  const [options] = args;
+  const pipeline = await start(true, args);
+  const { leavePrivileges } = await import('./capture/privileges.ts');
+  return { ...pipeline, description: `${pipeline.description}; ${leavePrivileges(options)}` };
+}
+
+async function start(willLeave: boolean, args: Args): Promise<Pipeline> {
   const [options, log, ledger] = args;
   const { openLive } = await import('./capture/live.ts');
-  const source = openLive(options, log, ledger);
+  const source = openLive(options, log, ledger, willLeave);
   if (options.record === undefined) return startPipeline(source, ...args);
   const { recordSource } = await import('./recording/recorder.ts');
   const { record: file, anonymize } = options;

@@ -1,14 +1,31 @@
 /** The kernel side under one roof: loads and attaches it, and says clearly why when that is refused. */
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { StartError } from '../errors.ts';
 import type { KernelCounts } from '../ledger.ts';
 import type { Reasons } from './connection.ts';
-import { type CaptureError, type CaptureOptions, type Features, loadAddon, type NativeCapture } from './native.ts';
+import {
+  type CaptureError,
+  type CaptureOptions,
+  type Features,
+  loadAddon,
+  type NativeCapture,
+  type NativePrivileged,
+} from './native.ts';
 import { sfCounter } from './wire.gen.ts';
 
 const addon = loadAddon();
 
-export const lookupName = addon.lookupName;
+export const { lookupName, giveUpPrivileges, notify } = addon;
+
+/** Undefined where it can't be started; what it would be asked for is looked at without it, as far as that goes. */
+export function startPrivileged(proc: string): NativePrivileged | undefined {
+  try {
+    return new addon.Privileged(join(import.meta.dirname, '../../build/sockflow-privileged'), proc);
+  } catch {
+    return undefined;
+  }
+}
 
 export function readReasons(): Reasons {
   return { reset: names('sk_rst_reason', /^SK_RST_REASON_/), drop: names('skb_drop_reason', /^SKB_(DROP_REASON_)?/) };
@@ -33,10 +50,11 @@ export function startCapture(
   options: CaptureOptions,
   onBatch: (buffer: ArrayBuffer, length: number) => void,
   debug: (text: string) => void,
+  privileged?: NativePrivileged,
 ): Capture {
   const ended = Promise.withResolvers<void>();
   try {
-    const native = new addon.Capture(options);
+    const native = new addon.Capture(options, privileged?.takeReaderChannel());
     let isScheduled = false;
     const endTurn = (): void => {
       isScheduled = false;

@@ -9,37 +9,47 @@ import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionRecord } from '../model.ts';
 import { createSelection, type Selection } from '../select.ts';
-import { type Capture, lookupName, readReasons, startCapture } from './capture.ts';
+import { type Capture, lookupName, readReasons, startCapture, startPrivileged } from './capture.ts';
 import { checkHost } from './host.ts';
 import type { CaptureOptions, Features } from './native.ts';
 import { describeFromProc, procOf, showsHost } from './proc.ts';
+import { directFiles, filesBy } from './process-files.ts';
 import type { Identity, Sink, Source } from './source.ts';
 
-/** Throws StartError when the host does not let it. */
-export function openLive(options: Options, log: Log, ledger: Ledger): Source {
+/**
+ * Throws StartError when the host does not let it. `willLeave`: privileges are given up after the start, so what takes them
+ * later is left to a process of its own.
+ */
+export function openLive(options: Options, log: Log, ledger: Ledger, willLeave = false): Source {
   checkHost();
   const selection = createSelection(options);
   const proc = procOf(options.hostRoot);
+  const privileged = willLeave && !options.keepCapabilities ? startPrivileged(proc) : undefined;
+  const files = privileged ? filesBy(privileged) : directFiles(proc);
   let capture: Capture;
   let snapshots: NodeJS.Timeout | undefined;
   return {
     host: readHost(machineIdFile(options.hostRoot)),
     ownNetworkNamespace: readOwnNetworkNamespace(),
     reasons: selection.wantsReset || selection.wantsDrop ? readReasons() : { reset: [], drop: [] },
-    proc,
+    files,
     now: () => BigInt(Date.now()) * 1_000_000n,
-    describe: (pid, serial) => describeFromProc(pid, serial, proc),
+    describe: (pid, serial) => describeFromProc(pid, serial, proc, files),
     identify: (emit) => identify(options, log, ledger, emit),
     start({ onBatch }: Sink) {
-      capture = startCapture(captureOptions(options, selection), onBatch, (text) => log.debug(text));
+      capture = startCapture(captureOptions(options, selection), onBatch, (text) => log.debug(text), privileged);
       snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
       return describe(options, selection, capture.features);
     },
     counts: () => capture.counts(),
-    capabilities: () => capabilities(capture.features),
-    stop() {
+    capabilities: () => ({
+      ...capabilities(capture.features),
+      ...(privileged && { other_namespaces: privileged.isThere }),
+    }),
+    async stop() {
       clearInterval(snapshots);
-      return capture.stop();
+      await capture.stop();
+      privileged?.close();
     },
   };
 }

@@ -88,13 +88,39 @@ export interface NativeCapture {
   stop(): void;
 }
 
+/** The process that keeps the right to look at other processes and namespaces: native/privileged. */
+export interface NativePrivileged {
+  /** Of /proc/PID, by its number in protocol.h; undefined when it cannot be had. */
+  link(pid: number, link: number): string | undefined;
+  /** A descriptor, or a negative errno. */
+  open(pid: number, file: number): number;
+  /** Inode numbers. */
+  sockets(pid: number): string[];
+  /** For the constructor of a Capture; once. */
+  takeReaderChannel(): number;
+  readonly isThere: boolean;
+  readonly pid: number;
+  /** Ends it. Idempotent. */
+  close(): void;
+}
+
 interface Addon {
   /** Digest of what it was made of; undefined in those of long ago. */
   readonly sources: string | undefined;
-  /** Loads the BPF programs. Throws CaptureError. */
+  /** Loads the BPF programs. `channel`: who is asked for what takes capabilities. Throws CaptureError. */
   readonly Capture: new (
     options: CaptureOptions,
+    channel?: number,
   ) => NativeCapture;
+  /** Starts `program` with the same rights. Throws an error with errno. */
+  readonly Privileged: new (
+    program: string,
+    proc: string,
+  ) => NativePrivileged;
+  /** Takes every capability from every thread, and most system calls that need one. Throws an error with errno. */
+  giveUpPrivileges(): void;
+  /** Sends a text to the socket of a service manager (sd_notify(3)). False: it could not. */
+  notify(socket: string, text: string): boolean;
   /** The running kernel's names of an enumeration's values, by number; empty when it has none of that name. */
   enumeration(name: string): string[];
   /** Name of a user or group id by the system's name service; undefined when it has none. Never rejects. */

@@ -2,9 +2,10 @@
  * The second way to know a process: /proc, for a description that the ring had no room for or that was forgotten. Only
  * what still lives can be read, and a pid may have been reused: so this is never the first way.
  */
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Process } from '../model.ts';
+import { directFiles, type ProcessFiles } from './process-files.ts';
 
 const ticksPerSecond = 100n; // USER_HZ, the same on every architecture that Node runs on
 
@@ -28,12 +29,17 @@ export function showsHost(proc: string): boolean {
 }
 
 /** `root`: where the host's proc file system is mounted. Undefined when the process is gone. */
-export function describeFromProc(pid: number, serial: number, root = '/proc'): Process | undefined {
+export function describeFromProc(
+  pid: number,
+  serial: number,
+  root = '/proc',
+  files = directFiles(root),
+): Process | undefined {
   try {
     const status = readStatus(`${root}/${pid}/status`);
     const parentPid = Number(status.get('PPid'));
-    const executablePath = readExe(`${root}/${pid}/exe`);
-    const parentExecutablePath = readExe(`${root}/${parentPid}/exe`);
+    const executablePath = readExe(files, pid);
+    const parentExecutablePath = readExe(files, parentPid);
     return {
       serial,
       pid,
@@ -59,12 +65,9 @@ function readStatus(file: string): Map<string, string> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
 }
 
-function readExe(link: string): string | undefined {
-  try {
-    return readlinkSync(link).replace(/ \(deleted\)$/, '');
-  } catch {
-    return undefined; // a kernel thread, or gone
-  }
+/** Undefined for a kernel thread, and for what has gone. */
+function readExe(files: ProcessFiles, pid: number): string | undefined {
+  return files.readLink(pid, 'exe')?.replace(/ \(deleted\)$/, '');
 }
 
 /** The name in field 2 of stat may hold anything, so count from its closing bracket. */

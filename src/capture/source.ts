@@ -4,6 +4,7 @@ import type { Host } from '../export/semconv/resource.ts';
 import type { KernelCounts } from '../ledger.ts';
 import type { ConnectionRecord, Process } from '../model.ts';
 import type { Reasons } from './connection.ts';
+import type { ProcessFiles } from './process-files.ts';
 
 export interface Source {
   readonly host: Host;
@@ -11,8 +12,8 @@ export interface Source {
   readonly ownNetworkNamespace: number;
   /** The kernel's names of reasons, by number. */
   readonly reasons: Reasons;
-  /** Where the proc file system of the machine is; undefined: nowhere. */
-  readonly proc: string | undefined;
+  /** Of the processes of the machine; undefined: there are none. */
+  readonly files: ProcessFiles | undefined;
   /** The second way to know a process, when its description is missing. */
   describe(pid: number, serial: number): Process | undefined;
   /** The time that the batches have come to, UNIX nanoseconds. */

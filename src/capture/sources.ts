@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What native/Makefile makes a digest of, too: file names that count, by directory. */
-const counted = { bpf: /\.[ch]$/, native: /\.cc$|\.h$|^Makefile$/ } as const;
+const counted = { bpf: /\.[ch]$/, native: /\.cc$|\.h$|^Makefile$/, 'native/privileged': /\.cc$|\.h$/ } as const;
 const DIGITS = 16;
 
 /** Digest of the kernel's and the addon's sources below `root`; undefined where they are not, as in a package. */

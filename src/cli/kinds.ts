@@ -4,6 +4,7 @@ import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
 import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
+import { type Account, findAccount } from './account.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -27,6 +28,13 @@ export const flag: Kind<boolean> = {
   placeholder: '',
   expects: 'true or false',
   parse: (text) => ({ true: true, false: false, 1: true, 0: false })[text.toLowerCase()],
+};
+
+export const account: Kind<Account> = {
+  type: 'value',
+  placeholder: 'USER',
+  expects: 'a user of /etc/passwd, or numbers as UID or UID:GID',
+  parse: (text) => findAccount(text),
 };
 
 export const duration: Kind<number> = {

@@ -7,6 +7,7 @@ import type { EventName } from '../model.ts';
 import { groupings, sortings } from '../top/choices.ts';
 import { define, groups, type Option } from './define.ts';
 import {
+  account,
   address,
   directory,
   duration,
@@ -217,6 +218,10 @@ export const table = {
     address,
     "Answer /livez, /readyz and /metrics (the agent's own, for Prometheus) there; a port alone is one of 127.0.0.1",
   ).optional,
+  user: define(running, account, 'Whom to become once everything is attached; the spool is handed over to it').optional,
+  keepCapabilities: define(running, flag, 'Do without giving up all capabilities once everything is attached').default(
+    'false',
+  ),
   logLevel: define(
     running,
     oneOf('error', 'warn', 'info', 'debug'),

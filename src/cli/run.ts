@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { formatSummary } from './books.ts';
 import { createLossWatch } from './losses.ts';
 import type { Options } from './options.ts';
+import type { Service } from './service.ts';
 
 /** The part of pipeline.ts that is used here. */
 export interface Pipeline {
@@ -29,6 +30,8 @@ export interface Surroundings {
   readonly onSignal: (callback: () => void) => void;
   /** Calls back at each exception that nobody caught. */
   readonly onException: (callback: (error: unknown) => void) => void;
+  /** The service manager, where there is one; asked for after the start. */
+  readonly service?: () => Promise<Service | undefined>;
 }
 
 /** Why it stops: `quiet` is a closed stdout, which needs no words. */
@@ -39,7 +42,10 @@ const WATCH = 5_000;
 /** A pipeline that misses its own deadline by this much isn't waited for. */
 const GRACE = 1_000;
 
-export async function run(options: Options, { log, start, onSignal, onException }: Surroundings): Promise<number> {
+export async function run(
+  options: Options,
+  { log, start, onSignal, onException, service }: Surroundings,
+): Promise<number> {
   const ledger = new Ledger();
   const end = Promise.withResolvers<Reason>();
   const atOnce = Promise.withResolvers<Reason>();
@@ -56,6 +62,8 @@ export async function run(options: Options, { log, start, onSignal, onException 
 
   const errors = countExceptions(onException, log, end.resolve);
   log.say(`ready, ${pipeline.description}`);
+  const manager = await service?.();
+  manager?.ready(pipeline.description);
   const timer =
     options.duration === undefined ? undefined : setTimeout(end.resolve, options.duration, { how: 'asked' });
   const sayLosses = createLossWatch(options, log, ledger, () => pipeline.kernelCounts());
@@ -64,6 +72,7 @@ export async function run(options: Options, { log, start, onSignal, onException 
   const reason = await end.promise;
   clearTimeout(timer);
   clearInterval(watch);
+  manager?.stopping();
   const isAtOnce = await stop(pipeline, options, atOnce.promise, log);
   if (reason.how === 'quiet') return 0;
   if (reason.how === 'failed') log.error(reason.message);

@@ -2,10 +2,11 @@
  * Names from the hosts file that a process sees: that of its own mount namespace and root. It is only looked at, never
  * waited for: what lies on a file system that a user may answer for (FUSE, network) is left alone.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
+import { directFiles, type ProcessFile, type ProcessFiles } from '../capture/process-files.ts';
 
 export interface HostsAsker {
   readonly pid: number;
@@ -14,7 +15,7 @@ export interface HostsAsker {
 }
 
 export interface HostsOptions {
-  readonly proc?: string;
+  readonly files?: ProcessFiles;
   /** A file that could not be used; `reason` in snake_case. */
   readonly onUnused: (reason: string) => void;
   /** Milliseconds. */
@@ -23,7 +24,6 @@ export interface HostsOptions {
 
 const PROCESSES = 16_384;
 const FILES = 1_024;
-const LARGEST = 2 ** 20;
 /** Milliseconds between two looks at a file. */
 const REFRESH = 2_000;
 
@@ -49,7 +49,7 @@ interface View {
 const nothing: Table = new Map();
 
 /** Name of an address, if the file has one that says more than what the host calls itself. */
-export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsOptions) {
+export function createHosts({ files: looked = directFiles('/proc'), onUnused, now = Date.now }: HostsOptions) {
   const views = new LRUCache<string, View>({ max: PROCESSES });
   const files = new LRUCache<string, File>({ max: FILES });
   /** Who was gone before we looked saw what others of its network namespace see. */
@@ -65,7 +65,7 @@ export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsO
     const key = `${serial} ${networkNamespace}`;
     const before = views.get(key);
     if (before && (before.isGone || isFresh(before.root))) return before;
-    const root = readRoot(`${proc}/${pid}`, networkNamespace);
+    const root = readRoot(looked, pid, networkNamespace);
     const view = { root: root ?? before?.root ?? last.get(networkNamespace), isGone: root === undefined };
     views.set(key, view);
     if (root !== undefined) last.set(networkNamespace, root);
@@ -78,7 +78,7 @@ export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsO
     if (root === undefined) return undefined;
     if (!isGone && !isFresh(root)) {
       const before = files.get(root) ?? { table: nothing, stamp: '' };
-      const { table, stamp } = readTable(`${proc}/${asker.pid}`, before, onUnused);
+      const { table, stamp } = readTable(looked, asker.pid, before, onUnused);
       files.set(root, { table, stamp, checked: now() });
     }
     return files.get(root)?.table.get(address);
@@ -86,53 +86,72 @@ export function createHosts({ proc = '/proc', onUnused, now = Date.now }: HostsO
 }
 
 /** Undefined when the process has gone, and when another one, elsewhere, has its number. */
-function readRoot(directory: string, networkNamespace: number): string | undefined {
-  try {
-    if (readlinkSync(`${directory}/ns/net`) !== `net:[${networkNamespace}]`) return undefined;
-    return `${readlinkSync(`${directory}/ns/mnt`)} ${readlinkSync(`${directory}/root`)}`;
-  } catch {
-    return undefined;
-  }
+function readRoot(files: ProcessFiles, pid: number, networkNamespace: number): string | undefined {
+  if (files.readLink(pid, 'ns/net') !== `net:[${networkNamespace}]`) return undefined;
+  const [mounts, root] = [files.readLink(pid, 'ns/mnt'), files.readLink(pid, 'root')];
+  return mounts === undefined || root === undefined ? undefined : `${mounts} ${root}`;
 }
 
 /** `before` when it is what it was, and when the process has gone. */
-function readTable(directory: string, before: Contents, onUnused: (reason: string) => void): Contents {
-  const etc = `${directory}/root/etc`;
+function readTable(files: ProcessFiles, pid: number, before: Contents, onUnused: (reason: string) => void): Contents {
+  const mounts = look(files, pid, 'mountinfo');
+  if (mounts === 'missing') return before;
+  if (mounts === 'unfit') return { table: nothing, stamp: '' };
+  if (!isLocal(mounts.text())) {
+    onUnused('hosts_file_system');
+    return { table: nothing, stamp: '' };
+  }
+  const [hosts, hostname] = [look(files, pid, 'root/etc/hosts'), look(files, pid, 'root/etc/hostname')];
+  const stamp = `${stampOf(hosts)} ${stampOf(hostname)}`;
+  if (stamp === before.stamp) {
+    for (const one of [hosts, hostname]) if (typeof one === 'object') one.close();
+    return before;
+  }
+  if (hosts === 'unfit') onUnused('hosts_no_plain_file');
+  const own = textOf(hostname) ?? '';
+  const text = textOf(hosts);
+  return { table: text === undefined ? nothing : parseHosts(text, own), stamp };
+}
+
+/** An open file. `text` closes it, too. */
+interface Looked {
+  readonly stamp: string;
+  text(): string;
+  close(): void;
+}
+
+/** `unfit`: no plain file, or not to be read. */
+function look(files: ProcessFiles, pid: number, file: ProcessFile): Looked | 'missing' | 'unfit' {
+  let fd: number;
   try {
-    if (!isLocal(readFileSync(`${directory}/mountinfo`, 'utf8'))) {
-      onUnused('hosts_file_system');
-      return { table: nothing, stamp: '' };
-    }
-    if (!lstatSync(etc).isDirectory()) return { table: nothing, stamp: '' };
-    const stamp = `${stampOf(`${etc}/hosts`)} ${stampOf(`${etc}/hostname`)}`;
-    if (stamp === before.stamp) return before;
-    const text = readPlain(`${etc}/hosts`);
-    if (text !== undefined) return { table: parseHosts(text, readPlain(`${etc}/hostname`)), stamp };
-    if (stampOf(`${etc}/hosts`) !== '') onUnused('hosts_no_plain_file');
-    return { table: nothing, stamp };
+    fd = files.open(pid, file);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? before : { table: nothing, stamp: '' };
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unfit';
   }
+  const { dev, ino, size, mtimeMs, ctimeMs } = fstatSync(fd);
+  return {
+    stamp: `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`,
+    text() {
+      try {
+        return readFileSync(fd, 'utf8');
+      } finally {
+        closeSync(fd);
+      }
+    },
+    close: () => closeSync(fd),
+  };
 }
 
-function stampOf(path: string): string {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}` : '';
-}
+const stampOf = (found: Looked | string): string => (typeof found === 'string' ? found : found.stamp);
 
-/** Undefined for what is not there, no plain file, or too large to be meant. */
-function readPlain(path: string): string | undefined {
-  if (!isPlain(lstatSync(path, { throwIfNoEntry: false }))) return undefined;
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/** Undefined when there is none, or it cannot be read: its file system may have failed. */
+function textOf(found: Looked | string): string | undefined {
+  if (typeof found === 'string') return undefined;
   try {
-    return isPlain(fstatSync(fd)) ? readFileSync(fd, 'utf8') : undefined;
-  } finally {
-    closeSync(fd);
+    return found.text();
+  } catch {
+    return undefined;
   }
-}
-
-function isPlain(stat: Stats | undefined): boolean {
-  return stat?.isFile() === true && stat.size <= LARGEST;
 }
 
 const local = new Set([

@@ -1,5 +1,6 @@
 /** Names instead of addresses: from what was looked up, never by a look-up of our own. docs/names.md */
 import type { DnsPacket } from '../capture/dns.ts';
+import type { ProcessFiles } from '../capture/process-files.ts';
 import type { Ledger } from '../ledger.ts';
 import type { ConnectionRecord, LookupRecord, Process } from '../model.ts';
 import { RecentMap } from '../recent.ts';
@@ -14,8 +15,8 @@ const LIVE = 65_536;
 
 export interface NamesOptions {
   readonly ledger: Ledger;
-  /** Where the host's proc file system is; undefined: nowhere, and so are the files that it leads to. */
-  readonly proc: string | undefined;
+  /** Of the host's processes; undefined: they cannot be looked at. */
+  readonly files: ProcessFiles | undefined;
   readonly findProcess: (pid: number, serial: number) => Process | undefined;
   /** Connections are told of the look-up that they came of. */
   readonly withLookups?: boolean;
@@ -29,11 +30,11 @@ export interface Names {
   takeLookups(now: bigint): LookupRecord[];
 }
 
-export function createNames({ ledger, proc, findProcess, withLookups = false }: NamesOptions): Names {
+export function createNames({ ledger, files, findProcess, withLookups = false }: NamesOptions): Names {
   const cache = createNameCache();
   const named = new RecentMap<bigint, Named>(LIVE);
   const onUnused = (reason: string) => ledger.fault('correlate', reason);
-  const hosts = proc === undefined ? () => undefined : createHosts({ proc, onUnused });
+  const hosts = files === undefined ? () => undefined : createHosts({ files, onUnused });
   const streams = createStreams(() => ledger.fault('correlate', 'dns_stream_hole'));
   let ended: LookupRecord[] = [];
   const lookups = createLookups({

@@ -1,4 +1,6 @@
 /** The outputs that were asked for, in an explicit order. */
+
+import type { ProcessFiles } from '../capture/process-files.ts';
 import type { Options } from '../cli/options.ts';
 import type { KernelCounts, Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
@@ -15,6 +17,8 @@ export interface ExporterContext {
   readonly log: Log;
   readonly host: Host;
   readonly ownNetworkNamespace: number;
+  /** Of the host's processes. */
+  readonly files: ProcessFiles | undefined;
   readonly kernelCounts: () => KernelCounts;
   /** What can be seen here, and what can't. */
   readonly capabilities: () => Readonly<Record<string, boolean>>;

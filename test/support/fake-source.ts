@@ -17,7 +17,7 @@ export function fakeSource(described: readonly Process[] = []): FakeSource {
     host: { id: 'secret-machine-id', name: 'secret-host', agentVersion: '1.2.3' },
     ownNetworkNamespace: 4026531840,
     reasons: { reset: ['zero', 'one'], drop: [] },
-    proc: undefined,
+    files: undefined,
     now: () => time,
     describe(_pid, serial) {
       const found = described.find((process) => process.serial === serial);

@@ -1,6 +1,7 @@
 /** The bridge to ntopng: flows for every endpoint that was given. */
 import { createHash } from 'node:crypto';
 import { procOf } from '../../capture/proc.ts';
+import type { ProcessFiles } from '../../capture/process-files.ts';
 import type { Options } from '../../cli/options.ts';
 import { StartError } from '../../errors.ts';
 import type { Ledger } from '../../ledger.ts';
@@ -27,6 +28,8 @@ export interface ZmqContext {
     'zmq' | 'zmqFormat' | 'zmqEncryptionKey' | 'zmqContainer' | 'interval' | 'maxConnections' | 'queueSize' | 'hostRoot'
   >;
   readonly selection: Pick<Selection, 'flows'>;
+  /** Of the host's processes; by itself where nobody else looks at them. */
+  readonly files?: ProcessFiles | undefined;
   readonly ledger: Ledger;
   readonly log: Pick<Log, 'warn' | 'limited' | 'debug'>;
 }
@@ -69,7 +72,7 @@ class NtopngExporter implements Exporter {
     this.#flows = createFlows({ most: maxConnections, bothEnds: zmqFormat === 'legacy' });
     this.#packer = new Packer(encoding);
     this.#sourceId = sourceIdOf(host);
-    this.#readPorts = createPorts({ proc: procOf(context.options.hostRoot) });
+    this.#readPorts = createPorts({ proc: procOf(context.options.hostRoot), files: context.files });
     this.#createEvent = createEvents({ host, sourceId: this.#sourceId, interval });
   }
 

@@ -3,14 +3,17 @@
  * in files of /proc; whose they are is found by looking through the descriptors of all processes, which is done only for
  * sockets that were not there before.
  */
-import { open, readdir, readlink } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { directFiles, type ProcessFiles } from '../../capture/process-files.ts';
 import { MOST_BYTES } from './message.ts';
 
 export interface PortsOptions {
   /** Where the host's proc file system is. */
   readonly proc: string;
+  /** Of its processes. */
+  readonly files?: ProcessFiles | undefined;
   /** Where the files of the network namespace are. */
   readonly network?: string;
   /** Of this host, as others know it. */
@@ -22,8 +25,8 @@ interface Listener {
   readonly inode: string;
 }
 
-const files = ['tcp', 'tcp6', 'udp', 'udp6'] as const;
-type File = (typeof files)[number];
+const tables = ['tcp', 'tcp6', 'udp', 'udp6'] as const;
+type File = (typeof tables)[number];
 
 /** The protocols as ntopng calls them. */
 const protocols = { tcp: 'tcp4', tcp6: 'tcp6', udp: 'udp4', udp6: 'udp6' } as const;
@@ -31,16 +34,17 @@ const protocols = { tcp: 'tcp4', tcp6: 'tcp6', udp: 'udp4', udp6: 'udp6' } as co
 /** Returns what makes the message; undefined where nobody could know the host by an address. */
 export function createPorts(options: PortsOptions): () => Promise<Buffer | undefined> {
   const { proc, network = '/proc/self/net', addresses = ownAddresses } = options;
+  const files = options.files ?? directFiles(proc);
   /** Path of the program by socket; empty where nobody has it. */
   let owners = new Map<string, string>();
 
   return async () => {
     const own = addresses();
     if (own.length === 0) return undefined;
-    const found = await Promise.all(files.map(async (file) => [file, await readListeners(network, file)] as const));
+    const found = await Promise.all(tables.map(async (file) => [file, await readListeners(network, file)] as const));
     const inodes = found.flatMap(([, listeners]) => listeners.map(({ inode }) => inode));
     const unknown = new Set(inodes.filter((inode) => !owners.has(inode)));
-    const fresh = unknown.size > 0 ? await findOwners(proc, unknown) : new Map<string, string>();
+    const fresh = unknown.size > 0 ? await findOwners(proc, files, unknown) : new Map<string, string>();
     owners = new Map(inodes.map((inode) => [inode, owners.get(inode) ?? fresh.get(inode) ?? '']));
     return toMessage(own, found, owners);
   };
@@ -91,26 +95,22 @@ function parseLine(line: string): Line {
   return { port, inode, isListener: isSocket && listens && port > 0, isConnection: isSocket && !listens };
 }
 
-async function findOwners(proc: string, inodes: ReadonlySet<string>): Promise<Map<string, string>> {
+async function findOwners(
+  proc: string,
+  files: ProcessFiles,
+  inodes: ReadonlySet<string>,
+): Promise<Map<string, string>> {
   const owners = new Map<string, string>();
-  for (const pid of await readdir(proc)) {
+  for (const entry of await readdir(proc)) {
     if (owners.size === inodes.size) break;
-    if (!/^\d+$/.test(pid)) continue;
-    const mine = await socketsOf(join(proc, pid, 'fd'), inodes);
+    if (!/^\d+$/.test(entry)) continue;
+    const pid = Number(entry);
+    const mine = (await files.sockets(pid)).filter((inode) => inodes.has(inode));
     if (mine.length === 0) continue;
-    const path = await readlink(join(proc, pid, 'exe')).catch(() => '');
+    const path = files.readLink(pid, 'exe') ?? '';
     for (const inode of mine) if (!owners.has(inode)) owners.set(inode, path.replace(/ \(deleted\)$/, ''));
   }
   return owners;
-}
-
-/** Those that are looked for. */
-async function socketsOf(directory: string, inodes: ReadonlySet<string>): Promise<string[]> {
-  const descriptors = await readdir(directory).catch(() => []); // ended, or another user's
-  const targets = await Promise.all(descriptors.map((name) => readlink(join(directory, name)).catch(() => '')));
-  return targets
-    .map((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1])
-    .filter((inode) => inode !== undefined && inodes.has(inode)) as string[];
 }
 
 type Ports = Record<string, { port: number; proc: string; pkg: string }[]>;

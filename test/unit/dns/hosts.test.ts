@@ -1,6 +1,7 @@
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { directFiles } from '../../../src/capture/process-files.ts';
 import { createHosts, isLocal, parseHosts } from '../../../src/dns/hosts.ts';
 import { createFakeProc } from '../../support/fake-proc.ts';
 
@@ -71,7 +72,11 @@ function start(t: ExecutionContext) {
   const proc = createFakeProc(t);
   const unused: string[] = [];
   let time = 0;
-  const hosts = createHosts({ proc: proc.directory, onUnused: (reason) => unused.push(reason), now: () => time });
+  const hosts = createHosts({
+    files: directFiles(proc.directory),
+    onUnused: (reason) => unused.push(reason),
+    now: () => time,
+  });
   /** What a process sees for 10.0.0.1. */
   const name = (pid: number, serial = pid, networkNamespace = 7) =>
     hosts({ pid, serial, networkNamespace }, '10.0.0.1');

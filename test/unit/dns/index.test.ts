@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { DnsPacket } from '../../../src/capture/dns.ts';
+import { directFiles } from '../../../src/capture/process-files.ts';
 import { createNames } from '../../../src/dns/index.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
@@ -18,7 +19,11 @@ function start(t: ExecutionContext) {
   const ledger = new Ledger();
   const proc = createFakeProc(t);
   const all = new Map([curl, wget].map((process) => [process.serial, process]));
-  const names = createNames({ ledger, proc: proc.directory, findProcess: (_, serial) => all.get(serial) });
+  const names = createNames({
+    ledger,
+    files: directFiles(proc.directory),
+    findProcess: (_, serial) => all.get(serial),
+  });
   let ids = 0;
   /** A process looks a name up at this second; the address is good for 30 s. */
   const lookUp = (question: string, seconds: number, by = curl, packet: Partial<DnsPacket> = {}) => {

@@ -1,0 +1,87 @@
+/** The unit for systemd, as far as it can be tried without one: its rights, its user, what it is told. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import test, { type ExecutionContext } from 'ava';
+import { startAgent } from '../support/agent.ts';
+import { built } from '../support/compile.ts';
+import { watching, withLab } from '../support/lab.ts';
+import { eventually } from '../support/processes.ts';
+import { connected } from '../support/sockets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const UNIT = join(import.meta.dirname, '../../packaging/sockflow.service');
+const settings = new Map(
+  readFileSync(UNIT, 'utf8')
+    .split('\n')
+    .filter((line) => /^\w+=/.test(line))
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+);
+
+test('systemd has nothing to say against it, and rates it 3.0 at most', (t) => {
+  const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=30', UNIT], {
+    encoding: 'utf8',
+  });
+  const rated = Number(/Overall exposure level .*: ([\d.]+)/.exec(stdout)?.[1]);
+  t.true(rated > 0 && rated <= 3.0, stdout);
+  const page = readFileSync(join(import.meta.dirname, '../../docs/privileges.md'), 'utf8');
+  t.true(page.includes(`rates it ${rated.toFixed(1)},`), `the page says something else than ${rated}`);
+});
+
+/** A command that gives to who comes after it what the unit gives: the capabilities, and a user that is nobody's. */
+function asService(): string[] {
+  const names = (settings.get('AmbientCapabilities') ?? '')
+    .split(' ')
+    .map((name) => name.replace('CAP_', '').toLowerCase());
+  const set = names.map((name) => `+${name}`).join(',');
+  return [
+    ...['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups', '--no-new-privs'],
+    ...[`--bounding-set=-all,${set}`, `--inh-caps=-all,${set}`, `--ambient-caps=-all,${set}`],
+  ];
+}
+
+async function listen(t: ExecutionContext, path: string): Promise<string[]> {
+  const child = spawn(built('test/workloads/notified.c'), [path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  await eventually(
+    'its socket',
+    async () => lines,
+    (all) => all.length > 0,
+  );
+  return lines;
+}
+
+for (const [title, name] of [
+  ['a path', ''],
+  ['an abstract name', '@sockflow-test-'],
+] as const)
+  test.serial(`it is told that it is ready, that it lives, and that it stops, by ${title}`, async (t) => {
+    const path = name ? `${name}${process.pid}` : join(temporaryDirectory(t), 'notify');
+    const lines = await listen(t, path);
+    if (!name) execFileSync('chmod', ['777', path, join(path, '..')]);
+    t.is(settings.get('Type'), 'notify');
+    await withLab(t, async ({ namespace, client, server }) => {
+      const env = { ...process.env, NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
+      const agent = await startAgent(watching(namespace, '--events', 'close'), { env, through: asService() });
+      t.teardown(() => agent.kill9());
+      t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
+      t.notRegex(agent.ready, /off:/);
+      const pair = await connected(client, server);
+      await client.do('close', pair.client);
+      await server.do('drain', pair.server);
+      await server.do('close', pair.server);
+      await agent.waitForEnds(namespace, 2);
+      const alive = (all: readonly string[]) => all.filter((line) => line.startsWith('WATCHDOG=1')).length >= 3;
+      await eventually('signs of life', async () => lines, alive);
+      t.is((await agent.stop('SIGTERM')).code, 0);
+      await eventually(
+        'the end',
+        async () => lines,
+        (all) => all.at(-1)?.startsWith('STOPPING=1') === true,
+      );
+      t.regex(lines[1] ?? '', /^READY=1 STATUS=Linux \S+, watching tcp and udp; outputs: stdout/);
+    });
+  });
