@@ -160,7 +160,7 @@ test.serial(
       /user names of the host/,
     ])
       t.regex(agent.ready, missed);
-    t.regex(agent.ready, /containers: ids only \(no runtime's socket is there yet\)$/);
+    t.regex(agent.ready, /containers: ids only \(no runtime's socket is there yet\); no capabilities left$/);
     t.like(await check('sidecar'), {
       'TCP connections': 'ok',
       "the host's processes": 'off',

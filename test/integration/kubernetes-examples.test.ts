@@ -200,7 +200,7 @@ test.serial(
     await shop.create('apps/v1', 'deployments', 'shop', filled.spec);
     const { ready } = await saidBy('sidecar');
     t.regex(ready, /interfaces in other network namespaces \(not in the host's pid namespace\)/);
-    t.regex(ready, /; containers: ids only \(no runtime's socket is there yet\)$/);
+    t.regex(ready, /; containers: ids only \(no runtime's socket is there yet\); no capabilities left$/);
     const file = join(out(), 'sidecar.json');
     const logs = () => (existsSync(file) ? readLogs(file) : []);
     const toWeb = () => logs().filter(({ attributes }) => attributes['server.port'] === PORT);
