@@ -3,8 +3,10 @@ import { type NamedNetwork, parseNetwork } from '../enrich/networks.ts';
 import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
+import { type ColumnName, columnNames } from '../export/text/column-names.ts';
 import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
 import { type Account, findAccount } from './account.ts';
+import { nearest } from './nearest.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
 
 export interface Kind<Value> {
@@ -108,6 +110,26 @@ export function someOf<const Word extends string>(placeholder: string, ...words:
     },
   };
 }
+
+/** In the order in which they are typed; each once. */
+export const columns: Kind<readonly ColumnName[]> = {
+  type: 'value',
+  placeholder: 'LIST',
+  words: columnNames,
+  expects: `some of ${columnNames.join(',')}, with commas between`,
+  explain: (text) => {
+    const unknown = text.split(',').find((part) => !isColumn(part.trim())) ?? '';
+    const meant = nearest(unknown.trim(), columnNames);
+    if (unknown === '') return `a column is named twice: ${text}`;
+    return `there is no column ${unknown.trim()}${meant ? `; did you mean ${meant}?` : `; there are ${columnNames.join(', ')}`}`;
+  },
+  parse: (text) => {
+    const given = text.split(',').map((part) => part.trim());
+    return given.every(isColumn) && new Set(given).size === given.length ? given : undefined;
+  },
+};
+
+const isColumn = (text: string): text is ColumnName => (columnNames as readonly string[]).includes(text);
 
 export const file: Kind<string> = {
   type: 'value',

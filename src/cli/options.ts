@@ -9,6 +9,7 @@ import { define, groups, type Option } from './define.ts';
 import {
   account,
   address,
+  columns,
   directory,
   duration,
   file,
@@ -129,6 +130,7 @@ export const table = {
     oneOf('text', 'json', 'pcapng', 'none'),
     'What stdout shows: text, or none when an endpoint is given; pcapng is for Wireshark: docs/wireshark.md',
   ).optional,
+  columns: define(output, columns, 'Only these columns of text, in this order, such as time,process,peer,rtt').optional,
   verbose: define(output, flag, 'Every field of a record, in a block below its line', { aliases: ['v'] }).default(
     'false',
   ),

@@ -6,7 +6,16 @@ import type { Settings } from './resolve.ts';
 const INTERVAL = 1_000;
 
 /** Each decides about an output, and the table is none of them. Where they are not typed they do not matter. */
-const ofOutputs: readonly Key[] = ['retransmits', 'close', 'events', 'format', 'verbose', 'tcpDetails', 'health'];
+const ofOutputs: readonly Key[] = [
+  'retransmits',
+  'close',
+  'events',
+  'format',
+  'columns',
+  'verbose',
+  'tcpDetails',
+  'health',
+];
 
 /** Throws a UsageError for an option that was typed and means nothing to this command. */
 export function checkUse(typed: Iterable<Key>, command: string | undefined): void {

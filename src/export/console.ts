@@ -14,7 +14,7 @@ import { createTextExporter, watchColumns } from './text.ts';
 export interface ConsoleOptions {
   readonly options: Pick<
     Options,
-    'format' | 'verbose' | 'attribute' | 'containerLabels' | 'podLabels' | 'podAnnotations'
+    'format' | 'columns' | 'verbose' | 'attribute' | 'containerLabels' | 'podLabels' | 'podAnnotations'
   >;
   readonly selection: Selection;
   readonly ledger: Ledger;
@@ -38,6 +38,7 @@ export function createConsoleExporter(given: ConsoleOptions): Exporter | undefin
   if (options.format === 'json') return createJsonExporter(stdout, selection.stdout, selection.lookups.stdout, json);
   if (options.format === 'pcapng')
     return createPcapngExporter(stdout, selection.stdout, selection.lookups.stdout, json);
-  const text = { verbose: options.verbose, ...shown, ownNetworkNamespace, env: process.env, columns: watchColumns() };
+  const { verbose, columns } = options;
+  const text = { verbose, shown: columns, ...shown, ownNetworkNamespace, env: process.env, columns: watchColumns() };
   return createTextExporter(stdout, selection.stdout, selection.lookups.stdout, text);
 }

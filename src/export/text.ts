@@ -5,17 +5,23 @@ import type { ConnectionRecord, Exporter, LookupRecord } from '../model.ts';
 import { hasFailed, type ShownLabels } from './semconv.ts';
 import type { Stdout } from './stdout.ts';
 import { createBlockFormatter } from './text/block.ts';
+import type { ColumnName } from './text/column-names.ts';
+import { formatColumnHeader, formatColumns } from './text/columns.ts';
 import { createLayout, isUtf8Locale } from './text/layout.ts';
 import { formatHeader, formatLine, formatLookup } from './text/line.ts';
 
 export interface TextOptions extends ShownLabels {
   readonly verbose: boolean;
+  /** Only these columns, in this order; undefined: as many of the usual ones as there is room for. */
+  readonly shown?: readonly ColumnName[] | undefined;
   /** Inode number of the agent's own network namespace. */
   readonly ownNetworkNamespace: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Columns of the terminal, asked for each batch since it may be resized; undefined: not a terminal. */
   readonly columns: () => number | undefined;
 }
+
+type Style = Parameters<typeof formatColumns>[2];
 
 /** Writes the selected records to stdout as lines. */
 export function createTextExporter(
@@ -44,15 +50,20 @@ export function createTextFormatter(
   const isTerminal = options.columns() !== undefined;
   const colors = pc.createColors(isTerminal && !options.env.NO_COLOR && options.env.TERM !== 'dumb');
   const block = options.verbose ? createBlockFormatter(options, !isUtf8) : () => '';
+  const { shown } = options;
+  const formatOne = (record: ConnectionRecord | LookupRecord, style: Style): string => {
+    if (shown) return formatColumns(record, shown, style);
+    return record.event === 'dns' ? formatLookup(record, style) : formatLine(record, style);
+  };
   let isHeaderDue = !isTerminal;
   return (records) => {
     const layout = createLayout(options.columns(), isUtf8);
-    const style = { layout, colors };
-    const texts = records.map((record) =>
-      record.event === 'dns' ? `${formatLookup(record, style)}\n` : `${formatLine(record, style)}\n${block(record)}`,
+    const style = { layout, colors, columns: options.columns() };
+    const texts = records.map(
+      (record) => `${formatOne(record, style)}\n${record.event === 'dns' ? '' : block(record)}`,
     );
     if (isHeaderDue && texts.length > 0) {
-      texts[0] = `${formatHeader(layout)}\n${texts[0]}`;
+      texts[0] = `${shown ? formatColumnHeader(shown, style) : formatHeader(layout)}\n${texts[0]}`;
       isHeaderDue = false;
     }
     return texts;

@@ -72,7 +72,7 @@ export function formatHeader(layout: Layout): string {
 }
 
 /** Lower case is normal, CAPITALS are trouble: grep finds it without colour. */
-function verbOf({ event, transport, closeReason, errorType }: ConnectionRecord): string {
+export function verbOf({ event, transport, closeReason, errorType }: ConnectionRecord): string {
   if (event === 'close' && transport === 'udp') return errorType === undefined ? 'udp' : 'UDP';
   if (event === 'failed') return 'FAIL';
   if (event === 'retransmit') return 'RETR';
@@ -83,7 +83,7 @@ function verbOf({ event, transport, closeReason, errorType }: ConnectionRecord):
   return event === 'close' && errorType !== undefined ? 'CLOSE' : event;
 }
 
-function isTrouble(verb: string): boolean {
+export function isTrouble(verb: string): boolean {
   return verb === verb.toUpperCase();
 }
 
@@ -102,7 +102,7 @@ export function shorten({ name, fixed }: Parts, width: number, { cut, symbols }:
   return (cut ? cutMiddle(clean, width - fixed.length, symbols.cut) : clean) + fixed;
 }
 
-function split(name: string): Parts {
+export function split(name: string): Parts {
   return { name, fixed: '' };
 }
 
@@ -178,7 +178,7 @@ let lastSecond = -1;
 let lastText = '';
 
 /** Local time: hh:mm:ss.mmm. */
-function formatTime(time: bigint): string {
+export function formatTime(time: bigint): string {
   const [second, nanoseconds] = toHrTime(time);
   if (second !== lastSecond) {
     lastSecond = second;

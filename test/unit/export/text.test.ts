@@ -1,4 +1,5 @@
 import test from 'ava';
+import { type ColumnName, columnNames } from '../../../src/export/text/column-names.ts';
 import { displayWidth } from '../../../src/export/text/width.ts';
 import { createTextFormatter } from '../../../src/export/text.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
@@ -7,12 +8,16 @@ import { makeProcess, makeRecord, makeVariedRecords, ownNetworkNamespace } from 
 interface Setting {
   columns?: number;
   verbose?: boolean;
+  shown?: readonly ColumnName[];
   env?: Record<string, string>;
 }
 
-function format(records: readonly ConnectionRecord[], { columns, verbose = false, env = {} }: Setting = {}): string {
+function format(
+  records: readonly ConnectionRecord[],
+  { columns, verbose = false, shown, env = {} }: Setting = {},
+): string {
   const all = { LANG: 'en_US.UTF-8', NO_COLOR: '1', ...env };
-  const options = { verbose, ownNetworkNamespace, env: all, columns: () => columns };
+  const options = { verbose, shown, ownNetworkNamespace, env: all, columns: () => columns };
   return createTextFormatter(options)(records).join('');
 }
 
@@ -209,4 +214,30 @@ test('whatever a name holds, a record is one clean line, and a field of its bloc
       t.is(lines.length, 1);
     }
   }
+});
+
+test('the columns that were asked for, in that order, under their names', (t) => {
+  const process = makeProcess(1, { executableName: 'curl', pid: 30197 });
+  const shown = ['peer', 'process', 'sent', 'time'] as const;
+  const [header, row] = format([makeRecord(0, { process, ...moved })], { shown }).split('\n');
+  t.regex(header ?? '', /^# PEER {22}PROCESS\[PID\] {13}SENT {4}TIME$/);
+  t.regex(row ?? '', /^10\.96\.0\.114:5432 {12}curl\[30197\] {14}1\.4K {4}\d\d:\d\d:24\.135$/);
+});
+
+test('every column can be asked for, of every record, and stands below its name', (t) => {
+  const records = makeVariedRecords();
+  for (const name of columnNames) {
+    const lines = format(records, { shown: [name] }).split('\n');
+    t.is(lines.length, records.length + 2, name);
+    t.true(lines[0]?.startsWith('#'), name);
+  }
+  const all = format(records, { shown: columnNames, columns: 120 }).split('\n');
+  t.true(all.every((one) => displayWidth(one) < 120));
+});
+
+test('a name that is too long for its column is cut on a terminal and whole in a pipe', (t) => {
+  const process = makeProcess(1, { executableName: `begin${'x'.repeat(60)}end`, pid: 30197 });
+  const shown = ['process', 'id'] as const;
+  t.regex(format([makeRecord(0, { process })], { shown, columns: 80 }), /^begin\S*…\S*end\[30197\] [0-9a-f]{16}\n$/);
+  t.regex(format([makeRecord(0, { process })], { shown }), /\nbeginx{60}end\[30197\] [0-9a-f]{16}\n$/);
 });
