@@ -79,20 +79,17 @@ export async function startVictoriaLogs(directory: string): Promise<Backend> {
 export interface PrometheusOptions {
   /** A port of 127.0.0.1 that it asks for /metrics every second, as the job `scraped`. */
   readonly scrape?: number;
+  /** A configuration file to use as it is, instead of one that is made. */
+  readonly config?: string;
 }
 
 /**
  * Takes metrics as OTLP/HTTP in protobuf at /api/v1/otlp/v1/metrics, with exemplars, native histograms and the begin of
  * each series.
  */
-export async function startPrometheus(directory: string, { scrape }: PrometheusOptions = {}): Promise<Backend> {
+export async function startPrometheus(directory: string, options: PrometheusOptions = {}): Promise<Backend> {
   const port = await freePort();
-  const config = join(directory, 'prometheus.yml');
-  const job = `
-scrape_configs:
-  - { job_name: scraped, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${scrape}'] }] }
-`;
-  writeFileSync(config, `otlp: { promote_resource_attributes: [host.name] }\n${scrape === undefined ? '' : job}`);
+  const config = options.config ?? configure(directory, options);
   const args = [
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(directory, 'tsdb')}`,
@@ -101,6 +98,16 @@ scrape_configs:
     '--enable-feature=exemplar-storage,native-histograms,created-timestamp-zero-ingestion',
   ];
   return launch({ name: 'prometheus', args, directory, port, ready: '/-/ready' });
+}
+
+function configure(directory: string, { scrape }: PrometheusOptions): string {
+  const config = join(directory, 'prometheus.yml');
+  const job = `
+scrape_configs:
+  - { job_name: scraped, scrape_interval: 1s, static_configs: [{ targets: ['127.0.0.1:${scrape}'] }] }
+`;
+  writeFileSync(config, `otlp: { promote_resource_attributes: [host.name] }\n${scrape === undefined ? '' : job}`);
+  return config;
 }
 
 export interface Jaeger extends Backend {

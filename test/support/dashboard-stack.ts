@@ -1,8 +1,14 @@
-/** What the dashboards ask, all of it real: a Collector, behind it a Prometheus on either way there is, VictoriaLogs, Jaeger. */
+/**
+ * What is behind the dashboards and examples/08-stack, all of it real: a Collector, behind it a Prometheus on either way there
+ * is, VictoriaLogs, Jaeger.
+ */
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Backend, program, startJaeger, startPrometheus, startVictoriaLogs } from './backends.ts';
 import { type Collector, freePort, startCollector } from './collector.ts';
 import { temporaryDirectory } from './temporary.ts';
+
+export const EXAMPLE = join(import.meta.dirname, '../../examples/08-stack');
 
 export interface Stack {
   readonly collector: Collector;
@@ -18,7 +24,7 @@ export interface Stack {
 export async function startStack(t: ExecutionContext): Promise<Stack> {
   const prometheusPort = await freePort();
   const [pushed, scraping, logs, jaeger] = await Promise.all([
-    startPrometheus(temporaryDirectory(t)),
+    startPrometheus(temporaryDirectory(t), { config: join(EXAMPLE, 'prometheus.yaml') }),
     startPrometheus(temporaryDirectory(t), { scrape: prometheusPort }),
     startVictoriaLogs(temporaryDirectory(t)),
     startJaeger(temporaryDirectory(t)),
@@ -27,7 +33,7 @@ export async function startStack(t: ExecutionContext): Promise<Stack> {
   const collector = await startCollector({
     directory: temporaryDirectory(t),
     program: program('collector'),
-    config: CONFIG,
+    config: [join(EXAMPLE, 'collector.yaml'), SCRAPED],
     ports: { prometheusPort },
     env: {
       PROMETHEUS_URL: `${pushed.url}/api/v1/otlp/v1/metrics`,
@@ -39,28 +45,13 @@ export async function startStack(t: ExecutionContext): Promise<Stack> {
   return { collector, pushed, scraping, logs, jaeger };
 }
 
-const env = (name: string) => `'\${env:${name}}'`;
-
-const CONFIG = `
-receivers:
-  otlp:
-    protocols:
-      grpc: { endpoint: ${env('COLLECTOR_GRPC_ENDPOINT')} }
-      http: { endpoint: ${env('COLLECTOR_HTTP_ENDPOINT')} }
+/** For those who ask the Collector for metrics instead. */
+const SCRAPED = `
 exporters:
-  otlp_http/prometheus: { metrics_endpoint: ${env('PROMETHEUS_URL')} }
-  otlp_http/logs: { logs_endpoint: ${env('VICTORIA_LOGS_URL')}, headers: { VL-Stream-Fields: 'host.name,service.name' } }
-  otlp_grpc/jaeger: { endpoint: ${env('JAEGER_ENDPOINT')}, tls: { insecure: true } }
   prometheus:
-    endpoint: ${env('COLLECTOR_PROMETHEUS_ENDPOINT')}
+    endpoint: '\${env:COLLECTOR_PROMETHEUS_ENDPOINT}'
     resource_to_telemetry_conversion: { enabled: true, exclude_service_attributes: true }
-extensions:
-  health_check: { endpoint: ${env('COLLECTOR_HEALTH_ENDPOINT')} }
 service:
-  extensions: [health_check]
   pipelines:
-    logs: { receivers: [otlp], exporters: [otlp_http/logs] }
-    metrics: { receivers: [otlp], exporters: [otlp_http/prometheus, prometheus] }
-    traces: { receivers: [otlp], exporters: [otlp_grpc/jaeger] }
-  telemetry: { metrics: { level: none } }
+    metrics: { exporters: [otlp_http/prometheus, prometheus] }
 `;
