@@ -6,6 +6,8 @@
 // counts() and the search for older connections alone reach past it, which the core allows.
 // End: stop() sets a flag → the reader detaches, reads the ring to its end, hands over the last batch, releases the
 // thread-safe function → Node calls finished() on the JavaScript thread → join, close, call onEnd.
+// End without stop(), when a worker of Node's is terminated: GoDown(), on the JavaScript thread, before Node takes the
+// thread-safe function away → what there is is thrown away → join, close. No JavaScript runs any more.
 #include <malloc.h>
 #include <napi.h>
 #include <string.h>
@@ -51,6 +53,10 @@ struct Batch {
   size_t used;
 };
 
+class Capture;
+void deliver(Napi::Env env, Napi::Function callback, Capture *capture, Batch *batch);
+using Deliveries = Napi::TypedThreadSafeFunction<Capture, Batch, deliver>;
+
 class Capture : public Napi::ObjectWrap<Capture> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -87,14 +93,15 @@ class Capture : public Napi::ObjectWrap<Capture> {
     if (info[1].IsNumber()) sf_ask_of(agent_, info[1].As<Napi::Number>().Int32Value());
   }
 
-  // Only reached without stop(): the environment is going down, or attaching failed.
-  ~Capture() override {
-    stopping_ = true;
-    going_down_ = true;
-    if (reader_.joinable())
-      reader_.detach();
-    else
-      sf_close(agent_);
+  // The reader has ended: it keeps the object alive.
+  ~Capture() override { sf_close(agent_); }
+
+  // JavaScript thread. One ArrayBuffer for all batches: memory outside the heap that comes and goes costs the collector.
+  void Deliver(Napi::Env env, Napi::Function callback, const Batch &batch) {
+    taken_ += batch.used;
+    if (buffer_.IsEmpty()) buffer_ = Napi::Persistent(Napi::ArrayBuffer::New(env, kBatchBytes));
+    memcpy(buffer_.Value().Data(), batch.bytes.get(), batch.used);
+    callback.Call({buffer_.Value(), Napi::Number::New(env, static_cast<double>(batch.used))});
   }
 
  private:
@@ -108,8 +115,9 @@ class Capture : public Napi::ObjectWrap<Capture> {
     }
     on_end_ = Napi::Persistent(info[1].As<Napi::Function>());
     Ref();  // alive until finished()
-    deliver_ = Napi::ThreadSafeFunction::New(env, info[0].As<Napi::Function>(), "sockflow", 0, 1, this,
-                                             [](Napi::Env env, Capture *self) { self->Finished(env); });
+    deliveries_ = Deliveries::New(env, info[0].As<Napi::Function>(), "sockflow", 0, 1, this,
+                                  [](Napi::Env env, void *, Capture *self) { self->Finished(env); });
+    hook_ = env.AddCleanupHook(+[](Capture *self) { self->GoDown(); }, this);
     reader_ = std::thread(&Capture::ReadLoop, this);
     // On this thread, while the reader makes room in the ring.
     if (int code = sf_find_existing(agent_)) existing_error_ = code;
@@ -174,7 +182,17 @@ class Capture : public Napi::ObjectWrap<Capture> {
     agent_ = nullptr;
   }
 
+  void GoDown() {
+    going_down_ = true;
+    stopping_ = true;
+    Wake();
+    reader_.join();
+    CloseAgent();
+  }
+
   void Finished(Napi::Env env) {
+    if (going_down_) return;
+    hook_.Remove(env);
     Napi::HandleScope scope(env);
     buffer_.Reset();
     reader_.join();
@@ -213,7 +231,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
       while (!Drain(&waiting)) Sleep(kWait);
     } while (sf_end_flows(agent_) > 0);
     while (!Drain(&waiting)) Sleep(kWait);
-    deliver_.Release();
+    deliveries_.Release();
   }
 
   // Between its parts the ring is read, so that there is room for all it has to say. When JavaScript is behind it waits.
@@ -245,34 +263,18 @@ class Capture : public Napi::ObjectWrap<Capture> {
     size_t used = (*batch)->used;
     if (under_way_ + used > kBytesInATurn) return false;
     under_way_ += used;
-    auto *call = new Delivery{this, std::move(*batch)};
-    napi_status status = deliver_.NonBlockingCall(call, [](Napi::Env env, Napi::Function callback, Delivery *raw) {
-      std::unique_ptr<Delivery> delivery(raw);
-      delivery->capture->Deliver(env, callback, *delivery->batch);
-    });
-    if (status == napi_ok || status == napi_closing) return true;
+    if (deliveries_.NonBlockingCall(batch->get()) == napi_ok) {
+      batch->release();  // deliver() has it
+      return true;
+    }
     under_way_ -= used;
-    *batch = std::move(call->batch);
-    delete call;
     return false;
-  }
-
-  struct Delivery {
-    Capture *capture;
-    std::unique_ptr<Batch> batch;
-  };
-
-  // JavaScript thread. One ArrayBuffer for all batches: memory outside the heap that comes and goes costs the collector.
-  void Deliver(Napi::Env env, Napi::Function callback, const Batch &batch) {
-    taken_ += batch.used;
-    if (buffer_.IsEmpty()) buffer_ = Napi::Persistent(Napi::ArrayBuffer::New(env, kBatchBytes));
-    memcpy(buffer_.Value().Data(), batch.bytes.get(), batch.used);
-    callback.Call({buffer_.Value(), Napi::Number::New(env, static_cast<double>(batch.used))});
   }
 
   struct sf_agent *agent_ = nullptr;
   uint64_t counts_[kCounts] = {};
-  Napi::ThreadSafeFunction deliver_;
+  Deliveries deliveries_;
+  Napi::Env::CleanupHook<void (*)(Capture *), Capture> hook_;
   Napi::FunctionReference on_end_;
   std::thread reader_;
   std::vector<char> read_ = std::vector<char>(kBatchBytes);  // reader thread
@@ -287,6 +289,12 @@ class Capture : public Napi::ObjectWrap<Capture> {
   std::condition_variable wake_;
   bool woken_ = false;
 };
+
+// When the environment goes down Node calls it without one, so that what is under way is freed.
+void deliver(Napi::Env env, Napi::Function callback, Capture *capture, Batch *raw) {
+  std::unique_ptr<Batch> batch(raw);
+  if (!callback.IsEmpty()) capture->Deliver(env, callback, *batch);
+}
 
 Napi::Value Enumeration(const Napi::CallbackInfo &info) {
   auto names = Napi::Array::New(info.Env());

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include <atomic>
 #include <memory>
 
 #include "conntrack.h"
@@ -24,9 +25,9 @@ struct sf_agent {
   Conntrack conntrack;
   std::unique_ptr<Remote> remote;  // who is asked instead of the three
   struct sf_features features = {};
-  uint32_t round = 0;      // of snapshots
-  bool reporting = false;  // one is under way
-  bool packets = false;    // the kernel lets programs look at them
+  std::atomic<uint32_t> round{0};  // of snapshots; read by any thread
+  bool reporting = false;          // one is under way
+  bool packets = false;            // the kernel lets programs look at them
   // For connections that had no room, while one is under way; and how many had none when the last one began.
   struct bpf_link *searcher = nullptr;  // makes searches; kept, since making it takes more rights than using it
   int search = -1;

@@ -19,7 +19,8 @@
 
 namespace {
 
-std::string *libbpf_says = nullptr;  // collects during sf_open and sf_attach
+// Collects during sf_open and sf_attach; libbpf calls back on the thread that called it.
+thread_local std::string *libbpf_says = nullptr;
 
 int collect(enum libbpf_print_level level, const char *format, va_list arguments) {
   if (!libbpf_says || level == LIBBPF_DEBUG) return 0;

@@ -4,26 +4,29 @@
 #include <bpf/btf.h>
 #include <errno.h>
 
+#include <memory>
 #include <string>
 
 #include "core.h"
 
 namespace {
 
-struct btf *types = nullptr;
+struct Free {
+  void operator()(struct btf *types) const { btf__free(types); }
+};
+
+// Each thread its own: several may open captures at a time.
+thread_local std::unique_ptr<struct btf, Free> types;
 
 // Reading them takes some 30 ms and 7 MB, so it is done once for all questions of the start.
 struct btf *kernel_types() {
-  if (!types) types = btf__load_vmlinux_btf();
-  return types;
+  if (!types) types.reset(btf__load_vmlinux_btf());
+  return types.get();
 }
 
 }  // namespace
 
-void forget_kernel_types() {
-  btf__free(types);
-  types = nullptr;
-}
+void forget_kernel_types() { types.reset(); }
 
 int tracepoint_arguments(const char *name) {
   struct btf *kernel = kernel_types();

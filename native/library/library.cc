@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string>
 
@@ -21,9 +20,6 @@ struct sockflow {
 };
 
 namespace {
-
-// What libbpf says while programs are loaded is collected in one place for the process.
-std::mutex opening;
 
 // Calls `body`; what it throws becomes a negative errno.
 template <typename Body>
@@ -111,7 +107,6 @@ int open_watcher(const struct sockflow_options *given, struct sockflow **result,
                   "CONFIG_DEBUG_INFO_BTF=y, and mount /sys in a container");
   std::unique_ptr<sockflow> watcher(new sockflow{Watcher(options)});
   struct sf_error reason = {};
-  std::lock_guard<std::mutex> lock(opening);
   if (watcher->watcher.Open(&reason)) {
     std::string message = explain(reason);
     free(reason.log);
