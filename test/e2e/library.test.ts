@@ -3,12 +3,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { type ConnectionEventRecord, type Watcher, watch } from '../../src/index.ts';
 import { cleanEnvironment } from '../support/agent.ts';
+import { alive, objectsOf } from '../support/bpf.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { installPackage } from '../support/package.ts';
-import { inTime, result } from '../support/processes.ts';
+import { inTime, result, settled } from '../support/processes.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
 import { runAttempts, runClient, startServer } from '../support/workload.ts';
 
@@ -148,4 +150,27 @@ test.serial('who does not take records has as many as fit, and the rest is count
     t.deepEqual(watcher.statistics().lost, [{ stage: 'export', reason: 'watcher_full', count: 26 }]);
     t.is((await takeAll(watcher)).length, 5);
   });
+});
+
+test.serial('a worker thread that is terminated takes its watcher with it', async (t) => {
+  const program = `import { workerData, parentPort } from 'node:worker_threads';
+const { watch } = await import(workerData);
+const watcher = await watch({ docker: false, kubernetes: 'none' });
+parentPort.postMessage('watches');
+for await (const _ of watcher);`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), {
+    workerData: new URL('../../src/index.ts', import.meta.url).href,
+  });
+  t.deepEqual(await once(worker, 'message'), ['watches']);
+  const objects = objectsOf(process.pid);
+  t.true(objects.prog.size > 0);
+  t.is(await worker.terminate(), 1);
+  t.deepEqual(objectsOf(process.pid), { prog: new Set(), map: new Set(), link: new Set() });
+  t.deepEqual(
+    await settled(
+      () => alive(objects),
+      ({ length }) => length === 0,
+    ),
+    [],
+  );
 });

@@ -128,9 +128,7 @@ static void *read_to_the_end(void *unused) {
   return unused;
 }
 
-static void count(void *context, const struct sockflow_event *event) {
-  *(size_t *)context += strlen(event->id) == 16;
-}
+static void count(void *context, const struct sockflow_event *event) { *(size_t *)context += strlen(event->id) == 16; }
 
 static void *read_hastily(void *unused) {
   size_t seen = 0;

@@ -5,9 +5,12 @@ import { join } from 'node:path';
 const CHECKOUT = join(import.meta.dirname, '../..');
 const make = ['--silent', '-f', 'native/Makefile'];
 
-/** Puts libsockflow, its header and its pkg-config file into `prefix`, and returns an environment that finds them. */
-export function installLibrary(prefix: string): NodeJS.ProcessEnv {
-  execFileSync('make', [...make, 'install', `PREFIX=${prefix}`], {
+/**
+ * Puts libsockflow, its header and its pkg-config file into `prefix`, and returns an environment that finds them.
+ * `options`: as native/Makefile has them.
+ */
+export function installLibrary(prefix: string, ...options: readonly string[]): NodeJS.ProcessEnv {
+  execFileSync('make', [...make, 'install', `PREFIX=${prefix}`, ...options], {
     cwd: CHECKOUT,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

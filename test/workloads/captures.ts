@@ -78,12 +78,13 @@ async function openAndClose(root: string, server: Server): Promise<number> {
   } catch (error) {
     if (!/^cannot load the BPF programs: /.test((error as Error).message)) throw error;
   }
-  await makeTraffic(server);
-  for (const { native } of captures) {
-    native.requestSnapshot();
-    native.counts();
-    native.stop();
-  }
+  await makeTraffic(server, () => {
+    for (const { native } of captures) {
+      native.requestSnapshot();
+      native.counts();
+    }
+  });
+  for (const { native } of captures) native.stop();
   await Promise.all(captures.map(({ ended }) => ended));
   return Math.min(...captures.map(({ bytes }) => bytes));
 }
@@ -108,8 +109,8 @@ function live(root: string): void {
   }, 10);
 }
 
-/** TCP that works and that is refused, and UDP. */
-async function makeTraffic(server: Server): Promise<void> {
+/** TCP that works and that is refused, and UDP; calls back in between. */
+async function makeTraffic(server: Server, callback = () => {}): Promise<void> {
   const { port } = server.address() as AddressInfo;
   for (let i = 0; i < 20; i++) {
     await once(connect(port, '127.0.0.1').resume(), 'close');
@@ -120,6 +121,7 @@ async function makeTraffic(server: Server): Promise<void> {
     socket.send('x', socket.address().port, '127.0.0.1');
     await once(socket, 'message');
     socket.close();
+    callback();
   }
 }
 
