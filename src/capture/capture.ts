@@ -1,8 +1,8 @@
 /** The kernel side under one roof: loads and attaches it, and says clearly why when that is refused. */
 import { constants } from 'node:os';
-import { join } from 'node:path';
 import { StartError } from '../errors.ts';
 import type { KernelCounts } from '../ledger.ts';
+import { builtFile } from './built.ts';
 import type { Reasons } from './connection.ts';
 import {
   type CaptureError,
@@ -21,7 +21,7 @@ export const { lookupName, giveUpPrivileges, notify } = addon;
 /** Undefined where it can't be started; what it would be asked for is looked at without it, as far as that goes. */
 export function startPrivileged(proc: string): NativePrivileged | undefined {
   try {
-    return new addon.Privileged(join(import.meta.dirname, '../../build/sockflow-privileged'), proc);
+    return new addon.Privileged(builtFile('sockflow-privileged'), proc);
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { StartError } from '../errors.ts';
+import { builtFile } from './built.ts';
 import { digestSources } from './sources.ts';
 
 /** What this kernel and host let the agent see. */
@@ -129,7 +130,7 @@ interface Addon {
 
 /** Throws a StartError when it is not there, is older or newer than the sources beside it, or lacks a library. */
 export function loadAddon(root = join(import.meta.dirname, '..', '..')): Addon {
-  const addon = load(join(root, 'build', 'sockflow.node'));
+  const addon = load(builtFile('sockflow.node', root), root);
   const sources = digestSources(root);
   if (sources !== undefined && addon.sources !== sources)
     throw new StartError(
@@ -139,14 +140,19 @@ export function loadAddon(root = join(import.meta.dirname, '..', '..')): Addon {
   return addon;
 }
 
-function load(file: string): Addon {
+function load(file: string, root: string): Addon {
   try {
     return createRequire(import.meta.url)(file) as Addon;
   } catch (cause) {
     const [reason = ''] = (cause as Error).message.split('\n');
-    const remedy = existsSync(file)
-      ? 'install what it needs (Debian: libbpf1, libelf1, libnetfilter-conntrack3)'
-      : 'run `npm run setup` in the checkout that this is from';
-    throw new StartError(`the addon cannot be loaded: ${reason}`, remedy, { cause });
+    throw new StartError(`the addon cannot be loaded: ${reason}`, remedyFor(file, root), { cause });
   }
+}
+
+function remedyFor(file: string, root: string): string {
+  if (existsSync(join(root, 'prebuilds')) && !existsSync(file))
+    return `this package has none for ${process.arch}: build one from the sources`;
+  return existsSync(file)
+    ? 'install what it needs (Debian: libbpf1, libelf1, libnetfilter-conntrack3, libseccomp2)'
+    : 'run `npm run setup` in the checkout that this is from';
 }

@@ -1,6 +1,6 @@
 /** The npm package as it would be published, installed in a directory of the test's. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
@@ -13,6 +13,10 @@ export function installPackage(directory: string): void {
   const installed = join(directory, 'node_modules/sockflow');
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', join(directory, filename), '-C', installed, '--strip-components=1']);
+  // Not made anew for a test: what was built here is looked for first.
+  mkdirSync(join(installed, 'build'), { recursive: true });
+  for (const name of ['sockflow.node', 'sockflow-privileged'])
+    copyFileSync(join(CHECKOUT, 'build', name), join(installed, 'build', name));
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of [...Object.keys(dependencies), '@types/node']) link(directory, name);
 }
