@@ -21,7 +21,7 @@ let dockerd: Dockerd;
 
 test.before(async () => {
   directory = sharedDirectory();
-  execFileSync('scripts/image', ['--stage'], { cwd: CHECKOUT, stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(join(CHECKOUT, 'scripts/image'), ['--stage'], { stdio: ['ignore', 'ignore', 'pipe'] });
   netns = await Namespace.create();
   dockerd = new Dockerd(directory, netns);
   await dockerd.start();
