@@ -3,7 +3,8 @@
  * that bin/sockflow gives it.
  *
  *   node bench/delivery.ts cost   [--records 400000] [--only gRPC]   CPU of the agent's side for each record, by protocol
- *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]       the Collector away meanwhile, with a spool
+ *   node bench/delivery.ts outage [--seconds 60] [--rate 5000]       the Collector away meanwhile, with a spool of up to
+ *                                 [--spool-gib 1]                    so much; an hour at 5,000 a second takes 15 GiB
  *   … --sink: one that keeps nothing, so that it is the agent that sets the pace of what was spooled; nothing is counted there
  */
 import { once } from 'node:events';
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
     sink: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', default: '5000' },
+    'spool-gib': { type: 'string', default: '1' },
   },
   allowPositionals: true,
 });
@@ -225,7 +227,7 @@ async function outage(): Promise<void> {
   const ledger = new Ledger();
   const spool = openSpool({
     directory: join(directory, 'spool'),
-    limit: 2 ** 30,
+    limit: Number(values['spool-gib']) * 2 ** 30,
     ledger,
     say: (text) => console.error(text),
   });
@@ -251,7 +253,11 @@ async function outage(): Promise<void> {
     const bytes = spool?.bytes ?? 0;
     collectors.push(await start('after'));
     const back = performance.now();
-    while (sentBy(ledger) === 0 || (spool?.records ?? 0) > 0) await sleep(20);
+    let live = 0;
+    while (sentBy(ledger) === 0 || (spool?.records ?? 0) > 0) {
+      await sleep(20);
+      live = Math.max(live, exporter.queuedBytes);
+    }
     const drained = (performance.now() - back) / 1000;
     clearInterval(load);
     await exporter.shutdown(Date.now() + 60_000);
@@ -261,7 +267,9 @@ async function outage(): Promise<void> {
     console.log(
       `spool at the end of the outage: ${spooled} records, ${(bytes / 2 ** 20).toFixed(0)} MiB; memory at most ${(memory / 2 ** 20).toFixed(1)} MiB`,
     );
-    console.log(`drained in ${drained.toFixed(1)} s, ${(spooled / drained).toFixed(0)} records/s beside the live ones`);
+    console.log(
+      `drained in ${drained.toFixed(1)} s, ${(spooled / drained).toFixed(0)} records/s beside the live ones, of which at most ${(live / 2 ** 20).toFixed(1)} MiB waited`,
+    );
   } finally {
     clearInterval(load);
     for (const collector of collectors) collector.kill();
