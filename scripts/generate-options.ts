@@ -118,7 +118,7 @@ The options, in short.
 Name and version.
 .SH SIGNALS
 SIGINT and SIGTERM end it: it sends what waits, for at most \\-\\-shutdown\\-timeout, and says what became of all records. A second one
-ends it at once.
+ends it at once. SIGHUP has the \\-\\-config file read again; without one it ends it, too.
 .SH EXIT STATUS
 .TP
 .B 0

@@ -21,12 +21,17 @@ const MINUTE = 60_000;
 /** Keys are few by design; this is for a mistake, not for use. */
 const MOST_KEYS = 1000;
 
-/** A log that hands finished lines to `write`. */
-export function createLog(level: Level, write: (line: string) => void, now: () => number = Date.now): Log {
+/** A log that hands finished lines to `write`. `level`: a function where it may change. */
+export function createLog(
+  level: Level | (() => Level),
+  write: (line: string) => void,
+  now: () => number = Date.now,
+): Log {
+  const current = typeof level === 'string' ? () => level : level;
   const lastSaid = new Map<string, number>();
   const say = (message: string) => write(formatLines(message));
   const log = (at: Level, message: string) => {
-    if (levels.indexOf(at) <= levels.indexOf(level)) say(message);
+    if (levels.indexOf(at) <= levels.indexOf(current())) say(message);
   };
   return {
     error: (message) => log('error', message),

@@ -1,8 +1,10 @@
 /** The process: reads what was typed, runs the agent, and alone ends it. */
 import { dirname } from 'node:path';
 import type { Environment } from './cli/environment.ts';
+import type { Options } from './cli/options.ts';
 import { parseCommandLine } from './cli/parse.ts';
 import { comeFirst } from './cli/priority.ts';
+import { reload } from './cli/reload.ts';
 import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
 import type { Service } from './cli/service.ts';
 import { openDescriptor } from './descriptor.ts';
@@ -18,7 +20,7 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
   const stderr = createStderr();
   try {
     const command = parseCommandLine(tokens, env);
-    if (command.action === 'run') return await runAgent(command, stderr);
+    if (command.action === 'run') return await runAgent(command, stderr, () => readOptions(tokens, env));
     if (command.action === 'top') return await runTop(command, stderr);
     if (command.action === 'print') {
       await print(command.text);
@@ -34,6 +36,13 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
   } finally {
     await stderr.close(Date.now() + PATIENCE.stderr);
   }
+}
+
+/** Of the command that runs, which the same command line is again. */
+function readOptions(tokens: readonly string[], env: Environment): Options {
+  const command = parseCommandLine(tokens, env);
+  if (command.action !== 'run') throw new Error(`the command line is another one: ${command.action}`);
+  return command.options;
 }
 
 async function readHelp(): Promise<string> {
@@ -52,14 +61,22 @@ type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }
 type TopCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'top' }>;
 type CheckCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'check' }>;
 
-function runAgent({ options, warnings, replay }: RunCommand, stderr: Stderr): Promise<number> {
-  const log = createLog(options.logLevel, stderr.write);
+function runAgent(
+  { options: given, warnings, replay }: RunCommand,
+  stderr: Stderr,
+  again: () => Options,
+): Promise<number> {
+  // Some may change: cli/reload.ts.
+  const options = { ...given };
+  const log = createLog(() => options.logLevel, stderr.write);
   for (const warning of warnings) log.warn(warning);
   return run(options, {
     log,
     start: replay === undefined ? startLive : startReplay(replay),
     onSignal: (callback) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, callback);
+      // Without a file there is nothing to read again: then it is what a terminal says that closes.
+      process.on('SIGHUP', options.config === undefined ? callback : () => reload(options, again, log));
     },
     onException: (callback) => process.on('uncaughtException', callback),
     service: findService,
