@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace {
@@ -33,7 +34,7 @@ struct kernel_action {
 constexpr int kSignal = 33;  // glibc's SIGSETXID
 constexpr int kLastCapability = 63;
 
-std::atomic<int> done{0};
+std::atomic<size_t> answers{0};  // of threads other than the one that asks
 
 int set_capabilities(uint64_t kept) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -51,15 +52,19 @@ uint64_t permitted() {
 }
 
 // Only system calls: it runs wherever the signal comes. The bounding set is emptied where CAP_SETPCAP allows it.
-void drop(int) {
+void drop_here() {
   int before = errno;
   for (int capability = 0; capability <= kLastCapability; capability++)
     syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
   syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   set_capabilities(0);
-  done++;
   errno = before;
+}
+
+void drop(int) {
+  drop_here();
+  answers++;
 }
 
 std::vector<pid_t> threads() {
@@ -91,23 +96,33 @@ void sleep_a_moment() {
   nanosleep(&moment, nullptr);
 }
 
-// Threads that are made meanwhile have what their maker has, so it takes as many rounds as there are such.
-bool reach_all() {
+constexpr int kPatienceMs = 10000;
+
+// Each thread is asked once: what is queued twice would come when glibc's handler is back, which would take it for its own.
+// Threads that are made meanwhile have what their maker has, so it is looked until nobody has any.
+bool reach_all(std::unordered_set<pid_t> *asked) {
   pid_t self = static_cast<pid_t>(syscall(SYS_gettid));
-  for (int round = 0; round < 100; round++) {
+  for (int waited = 0; waited < kPatienceMs; waited++) {
     bool all = true;
-    done = 0;
-    int asked = 0;
     for (pid_t thread : threads()) {
       if (has_none(thread)) continue;
       all = false;
       if (thread == self)
-        drop(kSignal);
-      else if (syscall(SYS_tgkill, getpid(), thread, kSignal) == 0)
-        asked++;
+        drop_here();
+      else if (!asked->contains(thread) && syscall(SYS_tgkill, getpid(), thread, kSignal) == 0)
+        asked->insert(thread);
     }
     if (all) return true;
-    for (int wait = 0; done < asked && wait < 50; wait++) sleep_a_moment();
+    sleep_a_moment();
+  }
+  return false;
+}
+
+// Has everybody answered who was asked? Not when a thread ended before it could.
+bool have_answered(size_t asked) {
+  for (int waited = 0; waited < 1000; waited++) {
+    if (answers >= asked) return true;
+    sleep_a_moment();
   }
   return false;
 }
@@ -123,8 +138,11 @@ int give_up_capabilities() {
   ours.handler = drop;
   ours.flags |= SA_RESTART;
   if (syscall(SYS_rt_sigaction, kSignal, &ours, nullptr, sizeof(ours.mask))) return -errno;
-  bool all = reach_all();
-  syscall(SYS_rt_sigaction, kSignal, &before, nullptr, sizeof(before.mask));
+  answers = 0;
+  std::unordered_set<pid_t> asked;
+  bool all = reach_all(&asked);
+  // A signal that is still to come must not meet glibc's handler, which would act on a command of long ago.
+  if (have_answered(asked.size())) syscall(SYS_rt_sigaction, kSignal, &before, nullptr, sizeof(before.mask));
   return all ? 0 : -EAGAIN;
 }
 

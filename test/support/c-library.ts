@@ -10,7 +10,8 @@ const make = ['--silent', '-f', 'native/Makefile'];
  * `options`: as native/Makefile has them.
  */
 export function installLibrary(prefix: string, ...options: readonly string[]): NodeJS.ProcessEnv {
-  execFileSync('make', [...make, 'install', `PREFIX=${prefix}`, ...options], {
+  // Test files run side by side, of which make knows nothing.
+  execFileSync('flock', ['build', 'make', ...make, 'install', `PREFIX=${prefix}`, ...options], {
     cwd: CHECKOUT,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
