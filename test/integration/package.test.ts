@@ -21,7 +21,6 @@ let dockerd: Dockerd;
 
 test.before(async () => {
   directory = sharedDirectory();
-  execFileSync(join(CHECKOUT, 'scripts/image'), ['--stage'], { stdio: ['ignore', 'ignore', 'pipe'] });
   netns = await Namespace.create();
   dockerd = new Dockerd(directory, netns);
   await dockerd.start();
@@ -36,6 +35,13 @@ test.after.always(() =>
 );
 
 const place = `linux-${process.arch}`;
+
+test.serial('all that the package and the image consist of is laid out', async (t) => {
+  t.timeout(600_000, 'it compiles, links and installs');
+  const child = spawn(join(CHECKOUT, 'scripts/image'), ['--stage'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const { code, stderr } = await result(child);
+  t.is(code, 0, stderr);
+});
 
 test.serial('the package has all that it needs, and no sources of what is compiled', (t) => {
   const pack = ['pack', '--dry-run', '--ignore-scripts', '--json'];
