@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { installLibrary } from '../support/c-library.ts';
 import { saysWhatTheAgentSays, wordsOfC } from '../support/library-programs.ts';
@@ -20,12 +21,16 @@ for (const checks of ['address,undefined', 'thread']) {
   let prefix = '';
   let env: NodeJS.ProcessEnv = {};
 
-  test.before(() => {
+  test.serial(`${checks}: all of it is compiled`, async (t) => {
+    t.timeout(900_000, 'it is compiled');
+    // Nothing else of this process runs while it compiles: that has to be told before.
+    await sleep(100);
     prefix = sharedDirectory();
     env = installLibrary(prefix, `SANITIZE=${checks}`);
-    execFileSync('make', ['--silent', '-f', 'native/Makefile', `SANITIZE=${checks}`], { cwd: CHECKOUT });
+    execFileSync('make', ['--silent', '-j2', '-f', 'native/Makefile', `SANITIZE=${checks}`], { cwd: CHECKOUT });
+    t.pass();
   });
-  test.after.always(() => removeDirectory(prefix));
+  test.after.always(() => (prefix ? removeDirectory(prefix) : undefined));
 
   const compile = (source: string, name: string): string => {
     const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'sockflow'], { env, encoding: 'utf8' });

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
-const make = ['--silent', '-f', 'native/Makefile'];
+const make = ['--silent', '-j2', '-f', 'native/Makefile'];
 
 /**
  * Puts libsockflow, its header and its pkg-config file into `prefix`, and returns an environment that finds them.
