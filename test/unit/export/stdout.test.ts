@@ -1,23 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { createStdout } from '../../../src/export/stdout.ts';
 import { Ledger } from '../../../src/ledger.ts';
+import { openPipe, readAvailable } from '../../support/pipe.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-
-const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
-
-/** Both ends of a real pipe. The writing end waits, as the stdout that a shell gives does. */
-function openPipe(t: ExecutionContext): { reader: number; writer: number } {
-  const file = join(temporaryDirectory(t), 'fifo');
-  execFileSync('mkfifo', [file]);
-  const reader = openSync(file, O_RDONLY | O_NONBLOCK);
-  return { reader, writer: openSync(file, O_WRONLY) };
-}
 
 function start(fd: number, limit?: number) {
   const ledger = new Ledger();
@@ -25,20 +16,6 @@ function start(fd: number, limit?: number) {
   const onLost = (reason: string) => void lost.push(reason);
   const stdout = createStdout({ ledger, onLost, fd, ...(limit !== undefined && { limit }) });
   return { stdout, ledger, reasons: lost };
-}
-
-function readAvailable(fd: number): string {
-  const bytes = Buffer.alloc(1 << 20);
-  let all = '';
-  for (;;) {
-    try {
-      const count = readSync(fd, bytes);
-      if (count === 0) return all;
-      all += bytes.toString('latin1', 0, count);
-    } catch {
-      return all;
-    }
-  }
 }
 
 const makeLines = (count: number, size = 100) =>
