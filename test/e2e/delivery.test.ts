@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { readStretch, SEGMENT_HEADER } from '../../src/export/spool/frame.ts';
 import { type Agent, ends, only, startAgent, within } from '../support/agent.ts';
@@ -59,6 +60,12 @@ function recordsIn(spool: string): number {
     (name) => readStretch(readFileSync(join(directory, name)).subarray(SEGMENT_HEADER), 2 ** 30, true).count,
   );
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Records that the agent says are in memory alone. */
+function markIn(spool: string): number {
+  const path = join(spool, 'logs/memory');
+  return existsSync(path) ? Number(readFileSync(path, 'latin1').split(' ')[2]) : 0;
 }
 
 /** What the Collectors have, once each, when that many have come. */
@@ -149,3 +156,35 @@ test.serial('an agent that is asked to stop in a pause keeps what it has for the
     t.regex((await second.stop()).summary, /lost 0$/);
   });
 });
+
+test.serial(
+  'what an agent that is killed had in memory alone is lost, and the next one says how much that is',
+  async (t) => {
+    const collectors = new Collectors(t, await freePort());
+    const spool = temporaryDirectory(t);
+    await withNamespace(async (namespace) => {
+      const first = await agentFor(t, namespace, collectors.port, spool);
+      const { wanted } = await exchange(t, namespace, { connections: 1009 });
+      await first.waitForEnds(namespace, wanted.length);
+      // Some may have gone to the disk by now. Who stands still writes neither; all are in one place or the other.
+      let [inMemory, onDisk] = [0, 0];
+      for (let looks = 0; looks < 1000 && inMemory + onDisk !== wanted.length; looks++) {
+        process.kill(first.pid, 'SIGCONT');
+        await sleep(5);
+        process.kill(first.pid, 'SIGSTOP');
+        [inMemory, onDisk] = [markIn(spool), recordsIn(spool)];
+      }
+      t.is(inMemory + onDisk, wanted.length);
+      await first.kill9();
+      await collectors.start();
+      const second = await agentFor(t, namespace, collectors.port, spool);
+      const all = await arrived(collectors, onDisk);
+      const { code, summary } = await second.stop();
+      t.is(code, 0);
+      t.log(summary);
+      t.regex(summary, inMemory > 0 ? new RegExp(`, lost ${inMemory} \\(export crash ${inMemory}\\)$`) : /, lost 0$/);
+      t.is(all.once.length, onDisk);
+      t.is(recordsIn(spool), 0);
+    });
+  },
+);

@@ -2,7 +2,7 @@
  * The table of losses in docs/architecture.md: each of them is made to happen to a prime number of records; that count has
  * them then, and no other count has anything. What the kernel side counts is lost in test/e2e/tcp-conservation.test.ts.
  */
-import { closeSync, globSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, globSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
@@ -192,6 +192,26 @@ const ways: Readonly<Record<string, Way>> = {
     const after = spoolFor(directory, ledger);
     t.is((await takeAll(after)).length, 0);
     await after.close();
+    return 0;
+  },
+  async crash(t, count, ledger) {
+    const directory = temporaryDirectory(t);
+    const before = createDeliveryRig(() => 'hang', {}, undefined, new Ledger());
+    const spool = spoolFor(directory, new Ledger());
+    spool.watchMemory(() => before.delivery.unsaved);
+    before.delivery.push(batchOf(count));
+    // Who is killed leaves its files as they are.
+    const left = temporaryDirectory(t);
+    await settled(
+      () => {
+        cpSync(directory, left, { recursive: true });
+        return existsSync(join(left, 'memory')) ? readFileSync(join(left, 'memory'), 'latin1') : '';
+      },
+      (text) => text.endsWith('\n'),
+    );
+    await before.delivery.shutdown(Date.now());
+    await spool.close();
+    await spoolFor(left, ledger).close();
     return 0;
   },
   async spool_missing(t, count, ledger) {

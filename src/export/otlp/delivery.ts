@@ -7,7 +7,7 @@ import type { Ledger } from '../../ledger.ts';
 import type { Spool } from '../spool/spool.ts';
 import { Backlog, type Parcel } from './backlog.ts';
 import type { DeliveryCounts, DeliveryOptions, Say } from './delivery-options.ts';
-import { Health } from './health.ts';
+import { Health, isFaultOfRequest } from './health.ts';
 import type { EncodedBatch } from './log-writer.ts';
 import { splitRequest } from './split.ts';
 import type { Outcome, Refused, Transport } from './transport.ts';
@@ -31,8 +31,6 @@ const DIVIDE_AFTER = 5;
 const DROP_AFTER = 50;
 const MAX_REASONS = 100;
 const LEAST_STUCK = 60_000;
-/** They say nothing of the server, which is well. */
-const FAULTS_OF_REQUESTS = new Set(['invalid_argument', 'http_400', 'http_422']);
 
 export class Delivery {
   /** As in the limits. */
@@ -89,6 +87,11 @@ export class Delivery {
   /** Bytes in memory of the batches that are not sent yet, those in flight included. */
   get queuedBytes(): number {
     return this.#backlog.bytes;
+  }
+
+  /** Records in memory that are neither sent nor on disk. */
+  get unsaved(): number {
+    return this.#backlog.unsaved;
   }
 
   /** Bytes on disk; undefined without a spool. */
@@ -186,7 +189,7 @@ export class Delivery {
   }
 
   #drop(parcel: Parcel, { status, message }: Refused, reason: string): void {
-    if (status !== 'split' && !FAULTS_OF_REQUESTS.has(reason)) this.#health.onTrouble();
+    if (status !== 'split' && !isFaultOfRequest(reason)) this.#health.onTrouble();
     this.#backlog.done(parcel);
     this.#lose(reason, parcel.count, `${this.#items} were refused and are dropped: ${message}`);
   }

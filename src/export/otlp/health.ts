@@ -1,5 +1,11 @@
 const MINUTE = 60_000;
 const MOST_NEEDED = 1024;
+const FAULTS_OF_REQUESTS = new Set(['invalid_argument', 'http_400', 'http_422']);
+
+/** It says nothing of the server, which is well. */
+export function isFaultOfRequest(reason: string): boolean {
+  return FAULTS_OF_REQUESTS.has(reason);
+}
 
 /**
  * When a server that refused something is well again: after one success, but after twice as many in a row each time that

@@ -28,6 +28,7 @@ export function createOtlpLogsExporter(options: OtlpLogsOptions, ledger: Ledger,
   const { spool } = options;
   const delivery = new Delivery({ name: LOGS_EXPORTER, title, transport, ledger, say, limits: options, spool });
   const writer = new LogWriter(options);
+  spool?.watchMemory(() => delivery.unsaved + writer.count);
   return new OtlpLogs(writer, new Batcher(writer, delivery, { ...options, flushMs }), ledger, delivery);
 }
 

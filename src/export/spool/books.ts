@@ -35,6 +35,13 @@ export class SpoolBooks {
     if (!isOld) this.records -= count;
   }
 
+  /** `count`: records that an earlier run had in memory alone at its sudden end. What it was sending may have arrived. */
+  onCrash(count: number): void {
+    if (count === 0) return;
+    this.#ledger.lose('export', 'crash', count);
+    this.say(`the run before ended with ${count} records in memory alone: they are lost`);
+  }
+
   /** Of an earlier run's segment nobody knows how many records were in it, so the segments are counted. */
   giveUp(segment: Segment, error: unknown): void {
     this.#ledger.fault('export', 'spool_segment_lost');

@@ -15,6 +15,7 @@ import {
   unlockDirectory,
 } from './directory.ts';
 import { type Batch, FRAME_HEADER, SEGMENT_HEADER } from './frame.ts';
+import { MemoryMark, takeMark } from './memory-mark.ts';
 import { nextAttempt } from './pauses.ts';
 import { ReadAhead, type Stored } from './read-ahead.ts';
 import { type Place, Segment } from './segment.ts';
@@ -70,6 +71,7 @@ export class Spool {
   readonly #segments: Segment[];
   readonly #writer: SegmentWriter;
   readonly #readAhead: ReadAhead;
+  #memory: MemoryMark | undefined;
   #cursor: Cursor;
   readonly #timer: NodeJS.Timeout;
   #work: Promise<unknown> = Promise.resolve();
@@ -84,6 +86,7 @@ export class Spool {
     this.#limit = limit;
     const books = new SpoolBooks(options);
     this.#books = books;
+    books.onCrash(takeMark(directory));
     this.#cursor = readCursor(directory);
     const segments = findSegments(directory, this.#cursor);
     this.#segments = segments;
@@ -97,6 +100,11 @@ export class Spool {
     this.#readAhead = new ReadAhead({ segments, books, run, onReady: () => this.onReady() });
     this.#timer = setInterval(() => this.#look(), syncMs).unref();
     this.#readAhead.fill();
+  }
+
+  /** Keeps in mind, for the next run, how many records are in memory alone: what a crash would take. */
+  watchMemory(count: () => number): void {
+    this.#memory = new MemoryMark(this.#directory, count, (error) => this.#books.fault(error));
   }
 
   /** Records that this run put in and that nobody has delivered or lost yet. */
@@ -149,6 +157,7 @@ export class Spool {
     // Once more: what was written to the end may be done, too.
     await this.#run(() => this.#settle());
     for (const segment of this.#segments) await segment.close().catch(() => undefined);
+    await this.#memory?.close();
     unlockDirectory(this.#directory);
   }
 
