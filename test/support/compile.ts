@@ -16,13 +16,21 @@ function modified(file: string): number {
  * by their names behind -l.
  */
 export function built(sourceFile: string, ...libraries: readonly string[]): string {
+  return compiled(sourceFile, '', libraries.length > 0 ? libraries.map((name) => `-l${name}`) : ['-static']);
+}
+
+/** As `built`, to be preloaded into another program. */
+export function builtPreload(sourceFile: string): string {
+  return compiled(sourceFile, '.so', ['-shared', '-fPIC']);
+}
+
+function compiled(sourceFile: string, suffix: string, options: readonly string[]): string {
   const source = join(CHECKOUT, sourceFile);
-  const binary = join(BUILT, basename(sourceFile, '.c'));
+  const binary = join(BUILT, basename(sourceFile, '.c') + suffix);
   if (modified(binary) > Math.max(modified(source), ...globSync(join(WORKLOADS, '*.h')).map(modified))) return binary;
   mkdirSync(BUILT, { recursive: true });
   const fresh = `${binary}.${process.pid}`;
-  const link = libraries.length > 0 ? libraries.map((name) => `-l${name}`) : ['-static'];
-  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', fresh, source, ...link]);
+  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', fresh, source, ...options]);
   renameSync(fresh, binary);
   return binary;
 }

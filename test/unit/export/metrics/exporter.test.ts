@@ -146,3 +146,24 @@ test('points that are lost are in the books, under reasons of their own; what is
   t.deepEqual(others, []);
   t.is(ledger.sent.size, 0);
 });
+
+test('points that cannot be encoded are counted, each of them, and the end comes all the same', async (t) => {
+  const server = await startOtlpServer({ service: 'metrics' });
+  t.teardown(() => server.stop());
+  const collect = async (record: ReturnType<typeof of>) => {
+    const ledger = new Ledger();
+    const exporter = createOtlpMetricsExporter({ endpoint: server.endpoint, host, ledger }, () => undefined);
+    exporter.export([record]);
+    await exporter.shutdown(Date.now() + 60_000);
+    return ledger.lost;
+  };
+  t.deepEqual(await collect(of(1)), []);
+  const points = server.accepted
+    .flatMap((request) => decodeMetrics(request))
+    .flatMap(({ scopes }) => scopes.flatMap(({ items }) => items.flatMap((metric) => metric.points)));
+  t.true(points.length > 7);
+  // No text at all: nothing that a kernel says becomes that.
+  const unspeakable = { [Symbol.toPrimitive]: () => Symbol('none') };
+  const lost = await collect(of(1, { networkType: unspeakable as never }));
+  t.deepEqual(lost, [{ stage: 'export', reason: 'metrics_not_encoded', count: points.length }]);
+});
