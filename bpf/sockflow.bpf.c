@@ -60,7 +60,15 @@ int BPF_PROG(tcp_state_missed, struct sock *sk, int oldstate, int newstate) {
   return 0;
 }
 
-/* First use by sending: send, sendfile, io_uring. Also called for the sockets of other families. */
+/* First use by sending: send, sendfile, io_uring. Called for TCP only, since Linux 6.16. A kernel thread that goes on with what
+ * a process has begun (kTLS, sockmap) owns nothing. */
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(sending, const struct sock *sk) {
+  if (((struct task_struct *)bpf_get_current_task_btf())->mm) owner_by_use(sk);
+  return 0;
+}
+
+/* The same, before: also called for the sockets of other families, each datagram of UDP among them. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sent, struct sock *sk) {
   if (is_tcp(sk)) owner_by_use(sk);

@@ -70,6 +70,9 @@ bool drop_has_receiver() { return tracepoint_arguments("kfree_skb") >= 5; }
 // Since 6.3.
 bool has_use_calls() { return tracepoint_arguments("sock_send_length") > 0; }
 
+// Since 6.16: the same for TCP alone, so that UDP does not pay for it.
+bool has_tcp_sends() { return tracepoint_arguments("tcp_sendmsg_locked") > 0; }
+
 int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
                    struct bpf_link **slot) {
   *slot = bpf_program__attach(program);
@@ -166,6 +169,8 @@ int attach_uses(struct sf_agent *agent, struct sf_error *error, const Words &wor
   if (!agent->features.use_calls) return 0;
   int code = attach_program(programs.received_length, "attach sock_recv_length", error, words, &links.received_length);
   if (code || !agent->options.tcp) return code;
+  if (bpf_program__autoload(programs.sending))
+    return attach_program(programs.sending, "attach tcp_sendmsg_locked", error, words, &links.sending);
   return attach_program(programs.sent, "attach sock_send_length", error, words, &links.sent);
 }
 
@@ -209,7 +214,9 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   bpf_program__set_autoload(skeleton->progs.dropped, drops);
   bpf_program__set_autoload(skeleton->progs.dropped_missed, drops);
   bool use_calls = has_use_calls();
-  bpf_program__set_autoload(skeleton->progs.sent, use_calls && options->tcp);
+  bool tcp_sends = use_calls && has_tcp_sends();
+  bpf_program__set_autoload(skeleton->progs.sending, tcp_sends && options->tcp);
+  bpf_program__set_autoload(skeleton->progs.sent, use_calls && !tcp_sends && options->tcp);
   bpf_program__set_autoload(skeleton->progs.received_length, use_calls);
   bpf_map__set_max_entries(skeleton->maps.ring, options->ring_bytes);
   skeleton->rodata->ring_half = options->ring_bytes / 2;

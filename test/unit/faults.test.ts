@@ -4,17 +4,21 @@
  */
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import test, { type ExecutionContext } from 'ava';
 import { directFiles } from '../../src/capture/process-files.ts';
 import { createNames } from '../../src/dns/index.ts';
 import { type ContainersOptions, createContainers } from '../../src/enrich/containers.ts';
 import { createEnrichment } from '../../src/enrich/index.ts';
+import { createSdkLogsExporter } from '../../src/export/otlp/sdk-logs.ts';
+import { createOtlpTracesExporter } from '../../src/export/otlp/traces.ts';
+import { createRecordAttributes } from '../../src/export/semconv.ts';
 import { Ledger } from '../../src/ledger.ts';
 import type { ConnectionRecord, Process } from '../../src/model.ts';
 import { message } from '../support/dns-message.ts';
 import { dnsPacket } from '../support/dns-packet.ts';
 import { createFakeProc } from '../support/fake-proc.ts';
-import { makeProcess, makeRecord } from '../support/otlp-records.ts';
+import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../support/otlp-records.ts';
 import { eventually } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -168,4 +172,39 @@ test('a runtime that fails is counted by its name, as often as it is said', asyn
     (count) => count >= 2,
   );
   t.deepEqual(counted(ledger), { 'enrich/docker': said.length });
+});
+
+const attributes = createRecordAttributes({ ownNetworkNamespace });
+
+test('what happened to connections that nobody tells the end of, when there is too much of it', async (t) => {
+  const ledger = new Ledger();
+  const traces = { attributes, lookupAttributes: [], host, endpoint: 'http://127.0.0.1:9' };
+  const exporter = createOtlpTracesExporter(traces, ledger, () => undefined);
+  exporter.export(times(65_536 + 23, (number) => makeRecord(number, { event: 'retransmit' })));
+  await exporter.shutdown(0);
+  t.deepEqual(counted(ledger), { 'export/traces_events_forgotten': 23 });
+});
+
+test("what the SDK's exporter takes, refuses and throws at", (t) => {
+  const ledger = new Ledger();
+  const answers = [
+    (done: (result: ExportResult) => void) => done({ code: ExportResultCode.SUCCESS }),
+    (done: (result: ExportResult) => void) => done({ code: ExportResultCode.FAILED }),
+    () => {
+      throw new Error('broken');
+    },
+  ];
+  const none = async () => undefined;
+  const exporter = createSdkLogsExporter(
+    {
+      name: 'sdk',
+      attributes,
+      host,
+      exporter: { export: (_, done) => answers.shift()?.(done), shutdown: none, forceFlush: none },
+    },
+    ledger,
+  );
+  for (const count of [3, 5, 7]) exporter.export(times(count, makeRecord));
+  t.deepEqual(counted(ledger), { 'lost export/refused': 5 + 7 });
+  t.is(ledger.sent.get('sdk'), 3);
 });
