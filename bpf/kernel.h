@@ -189,6 +189,7 @@ struct file {
   struct path f_path;
 };
 struct mm_struct {
+  unsigned long arg_start, arg_end;
   struct file *exe_file;
 };
 

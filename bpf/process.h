@@ -35,7 +35,7 @@ __u32 last_serial = 0;
 /* Appends one component; returns the new end, or the old one when it does not fit. */
 static __always_inline __u32 append_name(struct sf_process *record, __u32 end, const void *name) {
   if (end > SF_PROCESS_DATA - MAX_NAME) {
-    record->truncated = 1;
+    record->flags |= SF_PROCESS_CUT;
     return end;
   }
   long size = bpf_probe_read_kernel_str(record->data + end, MAX_NAME, name);
@@ -62,7 +62,7 @@ __noinline __u32 append_path(struct sf_process *record, __u32 end, __u64 mnt_add
     end = append_name(record, end, BPF_CORE_READ(dentry, d_name.name));
     dentry = parent;
   }
-  record->truncated = 1;
+  record->flags |= SF_PROCESS_CUT;
   return end;
 }
 
@@ -93,6 +93,26 @@ static __always_inline __u32 append_controller(struct sf_process *record, __u32 
   return append_cgroup(record, end, (__u64)BPF_CORE_READ(group, kn));
 }
 
+const volatile bool command_args = false; /* does any output want the arguments of processes? */
+
+/*
+ * Appends the arguments as they lie in the memory of the process. Only the running one has its memory here, and only what
+ * is in memory can be read: all others are left to user space.
+ */
+static __always_inline __u32 append_arguments(struct sf_process *record, __u32 end, struct task_struct *task) {
+  if (!command_args || (__u64)task != bpf_get_current_task() || end > SF_PROCESS_DATA - SF_ARGUMENTS_MAX) return end;
+  __u64 start = BPF_CORE_READ(task, mm, arg_start);
+  __u64 size = BPF_CORE_READ(task, mm, arg_end) - start;
+  if (!start || !size) return end;
+  if (size > SF_ARGUMENTS_MAX) {
+    record->flags |= SF_PROCESS_ARGUMENTS_CUT;
+    size = SF_ARGUMENTS_MAX;
+  }
+  if (bpf_probe_read_user(record->data + end, size, (void *)start)) return end;
+  record->flags |= SF_PROCESS_ARGUMENTS;
+  return end + size;
+}
+
 static __always_inline __u32 namespace_pid(struct task_struct *leader) {
   struct pid *pid = BPF_CORE_READ(leader, thread_pid);
   unsigned int level = BPF_CORE_READ(pid, level);
@@ -112,7 +132,7 @@ static __always_inline void fill_process(struct sf_process *record, struct task_
   __u32 end = 0;
 
   record->kind = SF_KIND_PROCESS;
-  record->truncated = 0;
+  record->flags = 0;
   record->serial = serial;
   record->start_ns = BPF_CORE_READ(leader, start_boottime);
   record->pid = BPF_CORE_READ(task, tgid);
@@ -134,6 +154,7 @@ static __always_inline void fill_process(struct sf_process *record, struct task_
   record->part_end[SF_PART_CGROUP_MEMORY] = end;
   end = append_controller(record, end, groups, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
   record->part_end[SF_PART_CGROUP_PIDS] = end;
+  end = append_arguments(record, end, task);
   record->length = sizeof(*record) - SF_PROCESS_DATA + end;
 }
 

@@ -238,6 +238,7 @@ struct sf_details {
 };
 
 #define SF_PROCESS_DATA 2048
+#define SF_ARGUMENTS_MAX 1024 /* bytes of the arguments of a process */
 
 /* The parts of sf_process.data, in this order. */
 enum sf_part {
@@ -249,14 +250,20 @@ enum sf_part {
   SF_PART_MAX = 5,
 };
 
+enum sf_process_flag {
+  SF_PROCESS_CUT = 1,           /* a path did not fit */
+  SF_PROCESS_ARGUMENTS = 2,     /* behind the last part of data are its arguments, each ended by NUL */
+  SF_PROCESS_ARGUMENTS_CUT = 4, /* and not all of them */
+};
+
 /*
  * A process, described at its first socket and again after an exec. Paths are stored from the last component to the
  * first, each ended by NUL: the kernel's own order, reversed in user space.
  */
 struct sf_process {
   __u8 kind;
-  __u8 truncated; /* 1: a path did not fit */
-  __u16 length;   /* of this record: what is used of data included */
+  __u8 flags;   /* enum sf_process_flag */
+  __u16 length; /* of this record: what is used of data included */
   __u32 serial;
   __u64 start_ns;
   __u32 pid;

@@ -80,6 +80,7 @@ class Capture : public Napi::ObjectWrap<Capture> {
     native.listeners = flag("listeners");
     native.existing = flag("existing");
     native.details = flag("details");
+    native.command_args = flag("commandArgs");
     native.dns = flag("dns");
     native.updates = flag("updates");
     native.idle_updates = flag("idleUpdates");

@@ -196,6 +196,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   skeleton->rodata->drop_has_receiver = drop_has_receiver();
   skeleton->rodata->watch_listeners = options->listeners;
   skeleton->rodata->tcp_details = options->details;
+  skeleton->rodata->command_args = options->command_args;
   skeleton->rodata->emit_updates = options->updates;
   skeleton->rodata->idle_updates = options->idle_updates;
   skeleton->rodata->only_netns = options->only_netns;

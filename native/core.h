@@ -35,6 +35,7 @@ struct sf_options {
   uint8_t updates;          /* 1: snapshots report connections that moved */
   uint8_t idle_updates;     /* 1: those that did not move, too */
   uint8_t dns;              /* 1: send records of look-ups of names */
+  uint8_t command_args;     /* 1: put the arguments of processes into their descriptions */
   uint8_t tcp;              /* 1: watch it */
   uint8_t udp;
   uint32_t max_flows;    /* UDP conversations that are told apart at once, and sockets that have them */

@@ -4,14 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { commands } from '../src/cli/commands.ts';
-import { notBuiltOptions } from '../src/cli/not-built.ts';
 import { entries, groups, type Option, optionName } from '../src/cli/options.ts';
 
 type Entry = readonly [name: string, option: Option<unknown>];
 
-const built: readonly Entry[] = entries
-  .map(([key, option]) => [optionName(key), option] as const)
-  .filter(([name]) => !notBuiltOptions.includes(name));
+const options: readonly Entry[] = entries.map(([key, option]) => [optionName(key), option] as const);
 
 const variableOf = (name: string) => `SOCKFLOW_${name.toUpperCase().replaceAll('-', '_')}`;
 
@@ -41,7 +38,7 @@ function row(entry: Entry): string {
 
 function renderPage(): string {
   const tables = groups.map((group) => {
-    const rows = built.filter(([, option]) => option.group === group).map(row);
+    const rows = options.filter(([, option]) => option.group === group).map(row);
     return `## ${group}\n\n| option | what it does | default | variable |\n|---|---|---|---|\n${rows.join('\n')}`;
   });
   return `# Every option
@@ -84,7 +81,7 @@ function renderMan(): string {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
   const sections = groups.map(
     (group) =>
-      `.SS ${troff(group)}\n${built
+      `.SS ${troff(group)}\n${options
         .filter(([, option]) => option.group === group)
         .map(item)
         .join('\n')}`,

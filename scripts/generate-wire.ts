@@ -32,6 +32,7 @@ const enums = [
   'sf_reason',
   'sf_counter',
   'sf_part',
+  'sf_process_flag',
 ];
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

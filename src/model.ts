@@ -139,6 +139,8 @@ export interface Process {
   readonly namespacePid: number;
   /** Paths of its cgroups, v2 first, then v1 controllers; for container look-ups. */
   readonly cgroups: readonly string[];
+  /** Without the secrets in them; undefined when they were not asked for or could not be had. */
+  commandArgs?: readonly string[];
   // Completed by enrich/:
   userName?: string;
   groupName?: string;

@@ -25,8 +25,8 @@ async function start(willLeave: boolean, args: Args): Promise<Pipeline> {
   const source = openLive(options, log, ledger, willLeave);
   if (options.record === undefined) return startPipeline(source, ...args);
   const { recordSource } = await import('./recording/recorder.ts');
-  const { record: file, anonymize } = options;
-  return startPipeline(recordSource(source, { file, anonymize, ledger, log }), ...args);
+  const { record: file, anonymize, commandArgs } = options;
+  return startPipeline(recordSource(source, { file, anonymize, commandArgs, ledger, log }), ...args);
 }
 
 /** Throws StartError for what is no recording of this version. */

@@ -18,6 +18,7 @@ local attributes = {
   { "process.creation.time", "string", "When the process began" },
   { "process.executable.name", "string", "Last part of the path of the executable" },
   { "process.executable.path", "string", "Path of the executable" },
+  { "process.command_args", "string[]", "Arguments that it was started with, the program first, without secrets" },
   { "process.parent_pid", "int", "Process id of the parent" },
   { "process.owner", "string", "Name of the user" },
   { "process.user.id", "int", "Effective user id" },

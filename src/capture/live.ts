@@ -1,7 +1,9 @@
 /** The kernel of this host as a source of batches, and this host's files and runtimes as what knows its processes. */
 import { release } from 'node:os';
 import type { Options } from '../cli/options.ts';
+import { createArgumentsEnricher } from '../enrich/command-args.ts';
 import { createContainers } from '../enrich/containers.ts';
+import type { Enricher } from '../enrich/enricher.ts';
 import { createClusterPeers, createKubernetes, kubernetesOptions } from '../enrich/kubernetes/index.ts';
 import { createUserEnricher } from '../enrich/user.ts';
 import { machineIdFile, readHost, readOwnNetworkNamespace } from '../export/host.ts';
@@ -35,7 +37,8 @@ export function openLive(options: Options, log: Log, ledger: Ledger, willLeave =
     files,
     now: () => BigInt(Date.now()) * 1_000_000n,
     describe: (pid, serial) => describeFromProc(pid, serial, proc, files),
-    identify: (emit) => identify(options, log, ledger, emit),
+    identify: (emit) =>
+      identify(options, log, ledger, emit, options.commandArgs ? [createArgumentsEnricher(proc, files)] : []),
     start({ onBatch }: Sink) {
       capture = startCapture(captureOptions(options, selection), onBatch, (text) => log.debug(text), privileged);
       snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
@@ -62,12 +65,18 @@ function capabilities(features: Features): Record<string, boolean> {
 
 const toSnake = (letter: string) => `_${letter.toLowerCase()}`;
 
-function identify(options: Options, log: Log, ledger: Ledger, emit: (records: ConnectionRecord[]) => void): Identity {
+function identify(
+  options: Options,
+  log: Log,
+  ledger: Ledger,
+  emit: (records: ConnectionRecord[]) => void,
+  more: readonly Enricher[],
+): Identity {
   const kubernetes = createKubernetes(kubernetesOptions(options, ledger, log));
   const containers = createContainers({ options, ledger, log, kubernetes, emit });
   return {
     description: `containers: ${containers.description}${kubernetes?.description ? `; pods: ${kubernetes.description}` : ''}`,
-    enrichers: [createUserEnricher(lookupName, options.hostRoot), containers.enricher],
+    enrichers: [createUserEnricher(lookupName, options.hostRoot), containers.enricher, ...more],
     completePeer: createClusterPeers(kubernetes),
     pass: containers.pass,
     close() {
@@ -88,6 +97,7 @@ export function captureOptions(options: Options, selection: Selection): CaptureO
     drops: selection.wantsDrop,
     listeners: selection.wantsListeners,
     details: options.tcpDetails,
+    commandArgs: options.commandArgs,
     dns: options.dns,
     updates: selection.wantsUpdate,
     idleUpdates: options.idleUpdates,

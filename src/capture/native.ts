@@ -47,6 +47,8 @@ export interface CaptureOptions {
   readonly listeners: boolean;
   /** Put congestion window, delivery rate and the like behind each record. */
   readonly details: boolean;
+  /** Put the arguments of processes into their descriptions. */
+  readonly commandArgs: boolean;
   /** Snapshots report connections that moved; else they only find what was lost or hidden. */
   readonly updates: boolean;
   /** Those that did not move, too. */

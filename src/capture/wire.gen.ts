@@ -137,7 +137,7 @@ export const sfInterface = {
 
 export const sfProcess = {
   kind: 0,
-  truncated: 1,
+  flags: 1,
   length: 2,
   serial: 4,
   startNs: 8,
@@ -247,4 +247,10 @@ export const sfPart = {
   cgroupMemory: 3,
   cgroupPids: 4,
   max: 5,
+} as const;
+
+export const sfProcessFlag = {
+  cut: 1,
+  arguments: 2,
+  argumentsCut: 4,
 } as const;

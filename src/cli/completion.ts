@@ -1,6 +1,5 @@
 /** `sockflow completion SHELL`: scripts that complete options and their words, from the table of options. */
 import { commands } from './commands.ts';
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -25,7 +24,6 @@ export function formatCompletion(shell: Shell): string {
 }
 
 function shownOf(name: string, { kind, help, aliases, negatable }: Option<unknown>): Shown[] {
-  if (notBuiltOptions.includes(name)) return [];
   const names = [name, ...aliases].map((alias) => (alias.length > 1 ? `--${alias}` : `-${alias}`));
   const option: Shown = { names, help, value: valuesOf(kind) };
   return negatable ? [option, { names: [`--no-${name}`], help: `Not: ${help}`, value: 'none' }] : [option];

@@ -7,7 +7,6 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAM
 import { UsageError } from '../errors.ts';
 import type { Setting } from './environment.ts';
 import { nearest } from './nearest.ts';
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Key, type Option, optionName } from './options.ts';
 import { printable } from './tokens.ts';
 
@@ -65,7 +64,6 @@ function readMap(map: YAMLMap, at: Place): ReadonlyMap<Key, Setting> {
 function find(name: string, place: string): { key: Key; option: Option<unknown> } {
   const found = byName.get(name);
   if (found && found.key !== 'config') return found;
-  if (notBuiltOptions.includes(name)) throw new UsageError(`${place}: ${name} is not built yet`);
   const near = nearest(name, [...byName.keys()]);
   const question = near ? `; did you mean ${near}?` : '; sockflow --help lists them';
   throw new UsageError(`${place}: ${printable(name)} is not an option${question}`);

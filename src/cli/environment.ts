@@ -2,7 +2,6 @@
 import { UsageError } from '../errors.ts';
 import { mayHaveSecret, readPairs, type Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,16 +25,13 @@ export function readVariable(env: Environment, key: Key, option: Option<unknown>
   return { ...setting, text: setting.text.split(',').join('\n') };
 }
 
-const notBuiltVariables = notBuiltOptions.filter((name) => name.length > 1).map(variableName);
 const variables = entries.map(([key]) => variableName(key));
 /** Kubernetes sets these in every pod when a service is called sockflow. */
 const ofKubernetes = /^SOCKFLOW_(SERVICE|PORT)(_|$)/;
 
-/** Refuses what isn't built; returns a warning for each variable that looks like a mistyped option. */
+/** Returns a warning for each variable that looks like a mistyped option. */
 export function checkVariables(env: Environment): string[] {
   const own = Object.keys(env).filter((name) => name.startsWith('SOCKFLOW_') && env[name] && !ofKubernetes.test(name));
-  const notBuilt = own.find((name) => notBuiltVariables.includes(name));
-  if (notBuilt) throw new UsageError(`${notBuilt} is not built yet`);
   return own.flatMap((name) => {
     const near = variables.includes(name) ? undefined : nearest(name, variables);
     return near ? [`${name} is not a setting; did you mean ${near}?`] : [];

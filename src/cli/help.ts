@@ -1,5 +1,4 @@
 /** `sockflow --help`, from the table of options. At most 80 columns. */
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Group, groups, type Option, optionName } from './options.ts';
 import { wrap } from './wrap.ts';
 
@@ -53,8 +52,7 @@ export function formatHelp(): string {
 }
 
 function formatGroup(group: Group): string {
-  const built = entries.filter(([key]) => !notBuiltOptions.includes(optionName(key)));
-  const lines = built.filter(([, option]) => option.group === group).map(([key, option]) => describe(key, option));
+  const lines = entries.filter(([, option]) => option.group === group).map(([key, option]) => describe(key, option));
   const all = group === 'Running' ? [...lines, ...common] : lines;
   const note = notes[group];
   return [`${group}:`, ...all.map(formatLine), ...(note ? [`  ${note}`] : [])].join('\n');

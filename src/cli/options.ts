@@ -139,6 +139,11 @@ export const table = {
     flag,
     'More of each TCP connection: congestion window, segment size, delivery rate, what is unsent',
   ).default('false'),
+  commandArgs: define(
+    output,
+    flag,
+    'Arguments of processes (process.command_args), with what looks like a secret replaced by [REDACTED]; docs/command-args.md',
+  ).default('false'),
   idleUpdates: define(output, flag, 'Update events of connections that did not move, too').default('false'),
   interval: define(output, duration, 'How often live connections are reported (update events); top: 1s').default('10s'),
 

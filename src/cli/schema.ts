@@ -1,11 +1,10 @@
 /** The JSON Schema of `--config` files, from the table of options. */
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
 export function configSchema(): Schema {
-  const shown = entries.filter(([key]) => key !== 'config' && !notBuiltOptions.includes(optionName(key)));
+  const shown = entries.filter(([key]) => key !== 'config');
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'sockflow --config',

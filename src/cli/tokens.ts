@@ -6,13 +6,12 @@ import { UsageError } from '../errors.ts';
 import { sanitise } from '../export/text/sanitise.ts';
 import { commands } from './commands.ts';
 import { nearest } from './nearest.ts';
-import { notBuiltOptions } from './not-built.ts';
 import { entries, type Option, optionName } from './options.ts';
 
 const byName = new Map<string, Option<unknown>>(
   entries.flatMap(([key, option]) => [optionName(key), ...option.aliases].map((name) => [name, option] as const)),
 );
-const longNames = [...byName.keys(), 'help', 'version', ...notBuiltOptions].filter((name) => name.length > 1);
+const longNames = [...byName.keys(), 'help', 'version'].filter((name) => name.length > 1);
 const plainFlags: readonly string[] = ['help', 'version', 'h'];
 
 /**
@@ -55,7 +54,7 @@ export function checkTokens(tokens: readonly string[]): void {
 function checkLong(token: string, next: string | undefined): 0 | 1 {
   const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(token) ?? [];
   if (name.startsWith('no-') && isNegatable(name.slice(3))) return refuseValue(`--${name}`, value);
-  if (name.length === 1 || notBuiltOptions.includes(name)) throw unknown(`--${name}`, name);
+  if (name.length === 1) throw unknown(`--${name}`, name);
   if (plainFlags.includes(name)) return refuseValue(`--${name}`, value);
   const option = byName.get(name);
   if (!option) throw unknown(`--${name}`, name);
@@ -83,21 +82,15 @@ function checkFlag(name: string, value: string | undefined): 0 {
 
 function checkShort(token: string): void {
   for (const letter of token.slice(1)) {
-    if (notBuiltOptions.includes(letter)) throw notBuilt(`-${letter}`);
     if (plainFlags.includes(letter) || byName.get(letter)?.kind.type === 'flag') continue;
     throw unknown(token.length === 2 ? token : `-${letter} (in ${quote(token)})`, token.replace(/^-/, ''));
   }
 }
 
 function unknown(shown: string, name: string): UsageError {
-  if (notBuiltOptions.includes(name.replace(/^no-/, ''))) return notBuilt(shown);
   const near = nearest(name, longNames);
   const question = near ? `; did you mean --${near}?` : '; sockflow --help lists them';
   return new UsageError(`${printable(shown)} is not an option${question}`);
-}
-
-function notBuilt(shown: string): UsageError {
-  return new UsageError(`${printable(shown)} is not built yet`);
 }
 
 /** Behind a lone `--` nothing is an option. */

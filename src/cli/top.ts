@@ -14,6 +14,7 @@ const ofOutputs: readonly Key[] = [
   'columns',
   'verbose',
   'tcpDetails',
+  'commandArgs',
   'health',
 ];
 
@@ -40,6 +41,7 @@ export function forTop(given: Options, settings: Settings): { readonly options: 
     filter: undefined,
     retransmits: false,
     close: false,
+    commandArgs: false,
     logs: false,
     metrics: false,
     traces: false,

@@ -44,6 +44,8 @@ export interface WatchOptions extends ReplayOptions {
   readonly snapshot?: boolean;
   /** `details` of TCP records. Default: false. */
   readonly tcpDetails?: boolean;
+  /** `commandArgs` of processes, with what looks like a secret replaced by [REDACTED]. Default: false. */
+  readonly commandArgs?: boolean;
   /** Names that peers were looked up under. Default: true. */
   readonly dns?: boolean;
   /** Names of containers, asked of their runtimes. Default: true. */
@@ -96,6 +98,7 @@ const ofWatch = [
   'idleUpdates',
   'snapshot',
   'tcpDetails',
+  'commandArgs',
   'dns',
   'docker',
   'dockerSocket',

@@ -1,5 +1,5 @@
 /** The description of a process with other names, as an object and as the kernel side's record. */
-import { decodeProcess } from '../capture/process.ts';
+import { decodeProcess, withoutArguments } from '../capture/process.ts';
 import { sfPart, sfProcess } from '../capture/wire.gen.ts';
 import type { Process } from '../model.ts';
 import type { NameBook } from './anonymous-names.ts';
@@ -8,9 +8,9 @@ export function renameProcess(process: Process, names: NameBook): Process {
   const path = (text: string | undefined) => (text === undefined ? undefined : names.path(text));
   const executablePath = path(process.executablePath);
   const parentExecutablePath = path(process.parentExecutablePath);
-  const { executableName, parentExecutableName } = process;
+  const { executableName, parentExecutableName, commandArgs: _, ...rest } = process;
   return {
-    ...process,
+    ...rest,
     executablePath,
     executableName: lastPart(executablePath) ?? names.word(executableName),
     parentExecutablePath,
@@ -20,7 +20,8 @@ export function renameProcess(process: Process, names: NameBook): Process {
 }
 
 /** `record`: exactly one of struct sf_process. */
-export function renameProcessRecord(record: Uint8Array, names: NameBook): Uint8Array {
+export function renameProcessRecord(given: Uint8Array, names: NameBook): Uint8Array {
+  const record = withoutArguments(given);
   const { buffer, byteOffset, byteLength } = record;
   const process = renameProcess(decodeProcess(new DataView(buffer, byteOffset, byteLength)), names);
   const paths: (string | undefined)[] = [];

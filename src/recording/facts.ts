@@ -20,6 +20,8 @@ export interface Facts {
   readonly groups?: readonly (readonly [id: number, name: string])[];
   /** Descriptions that were read from /proc. */
   readonly processes?: readonly Process[];
+  /** Arguments of processes, without secrets: batches have none. */
+  readonly arguments?: readonly (readonly [serial: number, args: readonly string[]])[];
   readonly containers?: readonly ContainerFact[];
 }
 

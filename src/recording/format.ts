@@ -30,6 +30,9 @@ export interface Frame {
 /** What batches look like: equal layouts have equal names. */
 export const wireLayout = createHash('sha256').update(JSON.stringify(wire)).digest('hex').slice(0, 16);
 
+/** Layouts that are read: also one that knew no arguments of processes, and is otherwise the same. */
+export const readableLayouts: ReadonlySet<string> = new Set([wireLayout, 'cce3468467a17471']);
+
 const magic = Buffer.from('SOCKFLOW');
 const HEAD = 16;
 /** More than any batch has; a longer frame is none. */

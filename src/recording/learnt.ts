@@ -23,6 +23,7 @@ interface Names {
   readonly users: [id: number, name: string][];
   readonly groups: [id: number, name: string][];
   readonly processes: Process[];
+  readonly arguments: [serial: number, args: readonly string[]][];
 }
 
 interface Seen {
@@ -37,7 +38,7 @@ export function createLearnt(anonymizer: Anonymizer | undefined): Learnt {
   const containers = new LRUCache<string, Seen>({ max: LIMIT });
   let names: Names | undefined;
   const open = (): Names => {
-    names ??= { users: [], groups: [], processes: [] };
+    names ??= { users: [], groups: [], processes: [], arguments: [] };
     return names;
   };
 
@@ -49,10 +50,22 @@ export function createLearnt(anonymizer: Anonymizer | undefined): Learnt {
   return {
     enricher: {
       name: 'recorder',
-      enrich({ userId, userName, parentUserId, parentUserName, groupId, groupName, container, pod }) {
+      enrich({
+        serial,
+        userId,
+        userName,
+        parentUserId,
+        parentUserName,
+        groupId,
+        groupName,
+        container,
+        pod,
+        commandArgs,
+      }) {
         note('users', userId, userName);
         note('users', parentUserId, parentUserName);
         note('groups', groupId, groupName);
+        if (commandArgs && !anonymizer) open().arguments.push([serial, commandArgs]);
         if (container && containers.get(container.id)?.container !== container)
           containers.set(container.id, { container, pod, taken: [] });
       },

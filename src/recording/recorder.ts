@@ -1,7 +1,9 @@
 /** A source that is written to a file on its way: `--record FILE`. */
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { release } from 'node:os';
+import { withoutArguments } from '../capture/process.ts';
 import type { Identity, Sink, Source } from '../capture/source.ts';
+import { sfKind } from '../capture/wire.gen.ts';
 import { StartError } from '../errors.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
@@ -9,11 +11,14 @@ import { type Anonymizer, createAnonymizer } from './anonymize.ts';
 import { encode, type Machine } from './facts.ts';
 import { frameKind, wireLayout, writeFrame, writeHead } from './format.ts';
 import { createLearnt } from './learnt.ts';
+import { concat, spansOf } from './records.ts';
 
 export interface RecorderOptions {
   readonly file: string;
   /** Addresses and names are replaced before anything is written. */
   readonly anonymize: boolean;
+  /** The batches have arguments of processes, secrets included. They are written without, beside the batches. */
+  readonly commandArgs: boolean;
   readonly ledger: Ledger;
   readonly log: Pick<Log, 'warn'>;
 }
@@ -32,6 +37,10 @@ export function recordSource(source: Source, options: RecorderOptions): Source {
   const writeNames = (): void => {
     const facts = learnt.takeNames();
     if (facts) file.write(frameKind.facts, encode(facts));
+  };
+  const shownOf = (buffer: ArrayBuffer, length: number): Uint8Array => {
+    if (anonymizer) return anonymizer.batch(buffer, length);
+    return options.commandArgs ? withoutSecrets(buffer, length) : new Uint8Array(buffer, 0, length);
   };
   const look = (): void => {
     writeNames();
@@ -55,7 +64,7 @@ export function recordSource(source: Source, options: RecorderOptions): Source {
         sink.onBatch(buffer, length);
         // Names that this batch brought stand before it.
         writeNames();
-        file.write(frameKind.batch, anonymizer ? anonymizer.batch(buffer, length) : new Uint8Array(buffer, 0, length));
+        file.write(frameKind.batch, shownOf(buffer, length));
       };
       try {
         const description = source.start({ ...sink, onBatch });
@@ -75,6 +84,14 @@ export function recordSource(source: Source, options: RecorderOptions): Source {
       return stopped;
     },
   };
+}
+
+function withoutSecrets(buffer: ArrayBuffer, length: number): Uint8Array {
+  const records = [...spansOf(new DataView(buffer, 0, length))].map(({ kind, offset, length: size }) => {
+    const record = new Uint8Array(buffer, offset, size);
+    return kind === sfKind.process ? withoutArguments(record) : record;
+  });
+  return new Uint8Array(concat(records));
 }
 
 interface File {

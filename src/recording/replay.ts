@@ -9,7 +9,7 @@ import type { KernelCounts, Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import type { Container, Pod, Process } from '../model.ts';
 import { type ContainerFact, decode, type Facts, type Machine } from './facts.ts';
-import { type Frame, frameKind, RecordingError, readFrames, wireLayout } from './format.ts';
+import { type Frame, frameKind, RecordingError, readableLayouts, readFrames } from './format.ts';
 import { type Scope, within } from './records.ts';
 
 /** Batches between two turns of the event loop, and milliseconds to wait for an output that is behind. */
@@ -114,18 +114,25 @@ interface AllFacts {
   readonly users: Map<number, string>;
   readonly groups: Map<number, string>;
   readonly processes: Process[];
+  readonly arguments: Map<number, readonly string[]>;
   readonly containers: Map<string, ContainerFact>;
 }
 
 /** Throws a StartError. */
 function survey(fd: number, file: string): Survey {
-  const facts: AllFacts = { users: new Map(), groups: new Map(), processes: [], containers: new Map() };
+  const facts: AllFacts = {
+    users: new Map(),
+    groups: new Map(),
+    processes: [],
+    arguments: new Map(),
+    containers: new Map(),
+  };
   try {
     const frames = readFrames(fd);
     const first = frames.next();
     if (first.done || first.value.kind !== frameKind.machine) throw new RecordingError('it is empty');
     const machine = decode<Machine>(first.value.payload);
-    if (machine.layout !== wireLayout)
+    if (!readableLayouts.has(machine.layout))
       throw new RecordingError(`its batches are those of sockflow ${machine.host.agentVersion}`);
     for (const { kind, payload } of frames) if (kind === frameKind.facts) learn(facts, decode<Facts>(payload));
     return { machine, begin: first.value.time, facts };
@@ -136,15 +143,19 @@ function survey(fd: number, file: string): Survey {
   }
 }
 
-function learn(all: AllFacts, { users = [], groups = [], processes = [], containers = [] }: Facts): void {
+function learn(
+  all: AllFacts,
+  { users = [], groups = [], processes = [], arguments: args = [], containers = [] }: Facts,
+): void {
   for (const [id, name] of users) all.users.set(id, name);
   for (const [id, name] of groups) all.groups.set(id, name);
   all.processes.push(...processes);
+  for (const [serial, given] of args) all.arguments.set(serial, given);
   for (const container of containers) all.containers.set(container.id, container);
 }
 
 /** Nobody is asked and nothing waits: what is not in the file is not known. */
-function identify({ users, groups, containers }: AllFacts): Identity {
+function identify({ users, groups, arguments: args, containers }: AllFacts): Identity {
   const onContainer = (container: Container, pod: Pod | undefined): void => {
     const fact = containers.get(container.id);
     if (fact?.details) container.details = fact.details;
@@ -155,6 +166,13 @@ function identify({ users, groups, containers }: AllFacts): Identity {
   return {
     enrichers: [
       { name: 'user', enrich: (process) => nameUsers(process, users, groups) },
+      {
+        name: 'command_args',
+        enrich(process) {
+          const given = args.get(process.serial);
+          if (given) process.commandArgs = given;
+        },
+      },
       createContainerEnricher({ onContainer }),
     ],
     description: 'names: those of the recording',

@@ -1,5 +1,5 @@
 /** Builds wire records for tests, as the native core hands them over. */
-import { sfConnection, sfEvent, sfInterface, sfKind, sfProcess } from '../../src/capture/wire.gen.ts';
+import { sfConnection, sfEvent, sfInterface, sfKind, sfProcess, sfProcessFlag } from '../../src/capture/wire.gen.ts';
 
 type Field = Exclude<keyof typeof sfConnection, 'size'>;
 export type ConnectionFields = Partial<Record<Field, number | bigint | readonly number[]>>;
@@ -12,6 +12,9 @@ export interface ProcessFields {
   name?: string;
   /** Raw bytes of each part, last component first, each component ended by NUL. */
   parts?: readonly Uint8Array[];
+  args?: readonly string[];
+  /** There were more of them. */
+  isCut?: boolean;
 }
 
 const widths: Readonly<Record<string, 1 | 2 | 4 | 8>> = {
@@ -82,10 +85,13 @@ export function processBytes({
   userId = 0,
   name = '',
   parts = [],
+  args,
+  isCut = false,
 }: ProcessFields): Uint8Array {
-  const data = Buffer.concat(parts);
+  const data = Buffer.concat([...parts, Buffer.from((args ?? []).map((argument) => `${argument}\0`).join(''))]);
   const record = Buffer.alloc(sfProcess.data + data.length);
   record.writeUInt8(sfKind.process, sfProcess.kind);
+  record.writeUInt8((args ? sfProcessFlag.arguments : 0) | (isCut ? sfProcessFlag.argumentsCut : 0), sfProcess.flags);
   record.writeUInt16LE(record.length, sfProcess.length);
   record.writeUInt32LE(serial, sfProcess.serial);
   record.writeUInt32LE(pid, sfProcess.pid);

@@ -87,7 +87,7 @@ const everyWorkload: Workload = {
 export function makeVariedRecords(): ConnectionRecord[] {
   const processes = [
     undefined,
-    makeProcess(1, { systemdUnit: 'worker.service' }),
+    makeProcess(1, { systemdUnit: 'worker.service', commandArgs: ['worker', '--größe', '', 'a b'] }),
     makeProcess(2, { executablePath: undefined, executableName: 'kworker/0:1' }),
     makeProcess(3, { executablePath: '/opt/größe/日本語 🚀', executableName: '日本語 🚀' }),
     makeProcess(4, { executablePath: '/tmp/\ud800broken\udfff', executableName: '\ud800broken\udfff' }),

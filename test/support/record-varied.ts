@@ -9,7 +9,7 @@ import { fakeSource } from './fake-source.ts';
 export async function recordVaried(file: string): Promise<void> {
   const source = fakeSource();
   const log = { warn: () => undefined };
-  const recorded = recordSource(source, { file, anonymize: false, ledger: new Ledger(), log });
+  const recorded = recordSource(source, { file, anonymize: false, commandArgs: false, ledger: new Ledger(), log });
   collect(recorded);
   const ipv6 = {
     family: 6,

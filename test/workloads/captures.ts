@@ -19,6 +19,7 @@ const OPTIONS: CaptureOptions = {
   flowIdle: 1000,
   onlyNetworkNamespace: 0,
   emitOpen: true,
+  commandArgs: false,
   retransmits: true,
   resets: true,
   drops: true,

@@ -114,6 +114,13 @@ export const resourceAttributes: readonly Attribute<Process>[] = [
   define('process.executable.path', 'string', 'Path of the executable', 'not for kernel threads', (process) =>
     filled(process.executablePath),
   ),
+  define(
+    'process.command_args',
+    'string[]',
+    'Arguments that it was started with, the program first, without secrets',
+    'with --command-args, where they could be read',
+    (process) => process.commandArgs,
+  ),
   define('process.parent_pid', 'int', 'Process id of the parent', 'process known', (process) => process.parentPid),
   define('process.owner', 'string', 'Name of the user', 'user has a name', (process) => filled(process.userName)),
   define('process.user.id', 'int', 'Effective user id', 'process known', (process) => process.userId),

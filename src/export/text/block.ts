@@ -22,10 +22,19 @@ export function createBlockFormatter(
   };
 }
 
+/** Of several, those that have spaces or commas in them are in quotes. */
+function textOf(value: AttributeValue): string {
+  if (!Array.isArray(value)) return `${value}`;
+  const isPlain = value.every((part) => /^[^\s",]+$/.test(part));
+  return isPlain
+    ? value.join(',')
+    : value.map((part) => (/[\s"]|^$/.test(part) ? JSON.stringify(part) : part)).join(' ');
+}
+
 function formatAll<Source>(attributes: readonly Attribute<Source>[], source: Source, ascii: boolean): string {
   return attributes
     .map(({ key, read }) => ({ key, value: read(source) }))
     .filter((field): field is { key: string; value: AttributeValue } => field.value !== undefined)
-    .map(({ key, value }) => `    ${key} = ${sanitise(`${value}`, ascii)}\n`)
+    .map(({ key, value }) => `    ${key} = ${sanitise(textOf(value), ascii)}\n`)
     .join('');
 }

@@ -131,6 +131,25 @@ test('bytes that are not UTF-8 become U+FFFD, and a name of the task stands in f
   t.is(seen[1]?.executableName, 'kworker/0:1');
 });
 
+test('arguments come without secrets; of those that are cut the last one goes, and it says so', (t) => {
+  const { decode, seen } = decoder();
+  const of = (args: readonly string[], isCut = false) =>
+    processBytes({ serial: seen.length + 1, pid: 2, parts: [pathPart('/bin/x')], args, isCut });
+  decode(batch(of(['x', '--password', 'hunter2', 'a b', '']), of(['x', 'first', 'half of a sec'], true)));
+  decode(batch(of(['nginx: worker process', '', '', '']), of([]), processBytes({ serial: 9, pid: 9 })));
+  t.deepEqual(
+    seen.map(({ commandArgs }) => commandArgs),
+    [
+      ['x', '--password', '[REDACTED]', 'a b'],
+      ['x', 'first', 'half of a sec', '[CUT]'],
+      ['nginx: worker process'],
+      [],
+      undefined,
+    ],
+  );
+  t.is(seen[0]?.executablePath, '/bin/x');
+});
+
 test('a description that is missing is asked for once, and a record without any says that nobody is known', (t) => {
   let asked = 0;
   const found = { serial: 9, pid: 5 } as Process;

@@ -100,7 +100,6 @@ test(refuses, 'tcp: true\ntcp: false', /^FILE:2:1: .*unique/i);
 test(refuses, 'a: [1,\n', /^FILE:\d+:\d+: /);
 test(refuses, '- tcp', /^FILE:1:1: expects options, such as interval: 10s$/);
 test(refuses, 'config: other.yaml', /^FILE:1:1: config is not an option/);
-test(refuses, 'command-args: true', /^FILE:1:1: command-args is not built yet$/);
 test(refuses, 'columns: [time, per]', /^FILE:1:1: columns: there is no column per; did you mean peer\?$/);
 test(refuses, 'user: nosuch', /^FILE:1:1: user expects a user of /);
 test(refuses, 'otlp-header: secret', /^FILE:1:1: otlp-header expects [^"]*$/);

@@ -241,16 +241,12 @@ test(refuses, '--tcp replay file', 'replay comes first: sockflow replay FILE [op
 test(refuses, 'replay a b', /^"b" is not expected/);
 test(refuses, 'replay a --record b', '--record expects what happens on this host, not replay');
 test(refuses, '--anonymize', '--anonymize expects a recording: add --record FILE');
-for (const line of ['--command-args']) {
-  test(refuses, line, /^\S+ is not built yet$/);
-}
 test(refuses, '--columns time,proces', '--columns: there is no column proces; did you mean process?');
 test(refuses, '--columns time,time', '--columns: a column is named twice: time,time');
 test(refuses, 'top --columns time', /^--columns is not for top/);
 test(refuses, '', 'SOCKFLOW_DURATION expects a time such as 500ms, 10s, 5m or 1h, not "long"', {
   SOCKFLOW_DURATION: 'long',
 });
-test(refuses, '', 'SOCKFLOW_COMMAND_ARGS is not built yet', { SOCKFLOW_COMMAND_ARGS: 'true' });
 test(refuses, '--filter prc=x', '--filter: prc= is none of its words; did you mean proc?');
 test(refuses, '', 'SOCKFLOW_FILTER: port= expects a port, not "http"', { SOCKFLOW_FILTER: 'port=http' });
 for (const endpoint of [

@@ -22,7 +22,7 @@ async function record(t: ExecutionContext, batches: number): Promise<string> {
   const file = join(temporaryDirectory(t), 'recording');
   const source = fakeSource();
   const log = { warn: (text: string) => t.fail(text) };
-  const recorded = recordSource(source, { file, anonymize: false, ledger: new Ledger(), log });
+  const recorded = recordSource(source, { file, anonymize: false, commandArgs: false, ledger: new Ledger(), log });
   collect(recorded);
   for (let number = 0; number < batches; number++) {
     const ends = Array.from({ length: PER_BATCH }, (_, index) => number * PER_BATCH + index + 1);

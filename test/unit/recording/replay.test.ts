@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { StartError } from '../../../src/errors.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { Process } from '../../../src/model.ts';
+import { wireLayout } from '../../../src/recording/format.ts';
 import { recordSource } from '../../../src/recording/recorder.ts';
 import { openReplay } from '../../../src/recording/replay.ts';
 import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
@@ -63,11 +64,11 @@ const records = [
 ];
 
 /** Records as the agent would; returns what it saw. */
-async function record(t: ExecutionContext, { anonymize = false } = {}) {
+async function record(t: ExecutionContext, { anonymize = false, commandArgs = false } = {}) {
   const file = join(temporaryDirectory(t), 'recording');
   const source = fakeSource([fromProc]);
   const ledger = new Ledger();
-  const recorded = recordSource(source, { file, anonymize, ledger, log: quiet });
+  const recorded = recordSource(source, { file, anonymize, commandArgs, ledger, log: quiet });
   const live = collect(recorded);
   source.give(batch(...records));
   for (const container of source.containers) container.details = { runtime: 'docker', name: 'secret-container' };
@@ -102,10 +103,48 @@ test('what is replayed is what was recorded, names included', async (t) => {
 test('the file is for its owner alone, and nothing is written over', async (t) => {
   const { file } = await record(t);
   t.is(statSync(file).mode & 0o777, 0o600);
-  const options = { file, anonymize: false, ledger: new Ledger(), log: quiet };
+  const options = { file, anonymize: false, commandArgs: false, ledger: new Ledger(), log: quiet };
   const error = t.throws(() => recordSource(fakeSource(), options), { instanceOf: StartError });
   t.regex(error?.message ?? '', /is there already$/);
   t.throws(() => recordSource(fakeSource(), { ...options, file: `${file}/below` }), { instanceOf: StartError });
+});
+
+const withArguments = batch(
+  processBytes({
+    serial: 7,
+    pid: 70,
+    parts: [pathPart('/opt/app'), pathPart('/usr/bin/bash')],
+    args: ['app', '--token=hunter2', '--verbose', 'visible'],
+  }),
+  connectionBytes({ pid: 70, process: 7 }),
+);
+
+test('arguments are in a recording without secrets, in an anonymized one not at all', async (t) => {
+  for (const anonymize of [false, true]) {
+    const file = join(temporaryDirectory(t), 'recording');
+    const source = fakeSource();
+    const options = { file, anonymize, commandArgs: true, ledger: new Ledger(), log: quiet };
+    const recorded = recordSource(source, options);
+    const live = collect(recorded);
+    source.give(withArguments);
+    await recorded.stop();
+    const shown = ['app', '--token=[REDACTED]', '--verbose', 'visible'];
+    t.deepEqual(live.records[0]?.process?.commandArgs, shown);
+    t.false(readFileSync(file).includes('hunter2'));
+    t.is(readFileSync(file).includes('visible'), !anonymize);
+    const again = await replay(file);
+    t.deepEqual(again.records[0]?.process?.commandArgs, anonymize ? undefined : shown);
+    t.is(again.records[0]?.process?.pid, 70);
+  }
+});
+
+test('a recording of before there were arguments is read', async (t) => {
+  const { file } = await record(t);
+  const bytes = readFileSync(file, 'latin1');
+  const older = bytes.replace(wireLayout, 'cce3468467a17471');
+  t.not(older, bytes);
+  writeFileSync(file, older, 'latin1');
+  t.is((await replay(file)).records.length, 3);
 });
 
 test('--tcp, --udp and --network-namespace leave the rest out', async (t) => {
@@ -173,6 +212,7 @@ test('a disk that takes no more ends the recording, and nothing else', async (t)
   const recorded = recordSource(source, {
     file,
     anonymize: false,
+    commandArgs: false,
     ledger,
     log: { warn: (text) => void said.push(text) },
   });
