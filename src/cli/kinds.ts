@@ -18,7 +18,7 @@ export interface Kind<Value> {
   /** Completes the sentence "--name expects …". */
   readonly expects: string;
   /** What is wrong with a text that `parse` does not understand, where that can be said better. */
-  readonly explain?: (text: string) => string;
+  readonly explain?: (text: string) => string | undefined;
   /** Whether what was typed must not be repeated in a message. */
   readonly isSecret?: (text: string) => boolean;
   /** Undefined: not understood. Of `repeated` kinds it gets the texts joined with line feeds. */
@@ -291,13 +291,6 @@ export const zmqPublicKey: Kind<string> = {
   parse: parsePublicKey,
 };
 
-export const pairs: Kind<Readonly<Record<string, string>>> = {
-  type: 'repeated',
-  placeholder: 'K=V',
-  expects: 'a name and a value such as tenant=blue',
-  parse: (text) => readPairs(text, () => true),
-};
-
 /** Headers carry tokens, so a wrong one isn't repeated in the message. What gRPC would refuse later is refused here. */
 export const headers: Kind<Readonly<Record<string, string>>> = {
   type: 'repeated',
@@ -307,7 +300,7 @@ export const headers: Kind<Readonly<Record<string, string>>> = {
   parse: (text) => readPairs(text, ([key, value]) => /^[\w.-]+$/.test(key) && /^[\x20-\x7e]*$/.test(value)),
 };
 
-function readPairs(text: string, isGood: (pair: readonly [string, string]) => boolean) {
+export function readPairs(text: string, isGood: (pair: readonly [string, string]) => boolean) {
   if (text === '') return {};
   const read = text.split('\n').map(parsePair);
   return read.every((pair) => pair && isGood(pair)) ? Object.fromEntries(read as [string, string][]) : undefined;

@@ -5,6 +5,7 @@
 import { filter } from '../filter/kind.ts';
 import type { EventName } from '../model.ts';
 import { groupings, sortings } from '../top/choices.ts';
+import { attributes } from './attributes.ts';
 import { define, groups, type Option } from './define.ts';
 import {
   account,
@@ -25,7 +26,6 @@ import {
   nodeName,
   oneOf,
   otlpUrl,
-  pairs,
   ringSize,
   root,
   size,
@@ -180,7 +180,11 @@ export const table = {
     oneOf('resource', 'record'),
     'Where log records say whose they are: a resource for each process, or attributes of each record',
   ).default('resource'),
-  attribute: define(otlp, pairs, 'Added to each resource, in JSON lines too; repeatable').default(''),
+  attribute: define(
+    otlp,
+    attributes,
+    'Added to each resource, in JSON lines too, where nothing of that name is observed; repeatable',
+  ).default(''),
 
   zmq: define(
     ntopng,

@@ -30,7 +30,7 @@ export const otelVariables: readonly OtelVariable[] = [
   honoured('OTEL_SDK_DISABLED', '`true`: nothing is sent over OTLP, unless a signal is asked for by a flag'),
   honoured(
     'OTEL_RESOURCE_ATTRIBUTES',
-    'as `--attribute`: added to every resource; `service.name` only to that of the agent. Of a key that sockflow has itself, over OTLP what is known of the process comes first, in JSON lines what is given',
+    'as `--attribute`: added to every resource; `service.name` only to that of the agent. Of a key that sockflow has itself what is observed comes first, and what is given fills the gaps',
   ),
   honoured(
     'OTEL_SERVICE_NAME',

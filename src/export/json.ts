@@ -68,16 +68,22 @@ export function createJsonLookupFormatter(options: JsonOptions): (lookup: Lookup
 
 /** The resource of a process is made once, and again when what others know of it, who are asked apart, has come. */
 function createResourceFormatter(options: JsonOptions): (process: Process | undefined) => string {
-  const common = { ...readAll(hostAttributes, options.host), ...options.attributes };
+  const common = readAll(hostAttributes, options.host);
+  // As over OTLP: what is observed comes first, and what the user gave fills the gaps.
+  const whole = (observed: Record<string, AttributeValue>) => {
+    const known = { ...observed, ...common };
+    const given = Object.entries(options.attributes).filter(([key]) => !Object.hasOwn(known, key));
+    return toSafeJson({ ...known, ...Object.fromEntries(given) });
+  };
   const resourceAttributes = createResourceAttributes(options);
-  const unknown = toSafeJson({ 'service.name': unknownService, ...common });
+  const unknown = whole({ 'service.name': unknownService });
   const cache = new WeakMap<Process, { state: readonly unknown[]; text: string }>();
   return (process) => {
     if (!process) return unknown;
     const cached = cache.get(process);
     const state = lookedUp(process);
     if (cached?.state.every((part, index) => part === state[index])) return cached.text;
-    const text = toSafeJson({ ...readAll(resourceAttributes, process), ...common });
+    const text = whole(readAll(resourceAttributes, process));
     cache.set(process, { state, text });
     return text;
   };

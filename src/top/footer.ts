@@ -108,6 +108,7 @@ export function formatKeys({ upDown, enter }: TopSymbols, width: number): string
     'p pause',
     't closed',
     'f failed',
+    'c columns',
     'n names',
   ];
   let room = width;

@@ -114,10 +114,16 @@ function isAscending({ by, isReversed }: Order): boolean {
 
 export function formatHeadings(columns: readonly Column[], grouping: Grouping, symbols: TopSymbols): string {
   const cells = columns.map(({ name, width, isRight }) => {
-    const heading = headingOf(name, grouping, symbols);
+    const whole = headingOf(name, grouping, symbols);
+    const heading = displayWidth(whole) > width ? short(name, symbols) : whole;
     return isRight ? heading.padStart(width) : pad(heading, width);
   });
   return ' '.repeat(MARGIN) + cells.join(' ');
+}
+
+/** Of columns that may be narrower than their names. */
+function short(name: ColumnName, { dialled, accepted }: TopSymbols): string {
+  return name === 'peer' ? `${dialled} ${accepted} PEER` : 'POD';
 }
 
 const titles: Readonly<Record<Grouping, string>> = {
@@ -129,7 +135,11 @@ const titles: Readonly<Record<Grouping, string>> = {
   none: 'PROCESS[PID]',
 };
 
-function headingOf(name: ColumnName, grouping: Grouping, { dialled, accepted, sum, sent, received }: TopSymbols) {
+export function headingOf(
+  name: ColumnName,
+  grouping: Grouping,
+  { dialled, accepted, sum, sent, received }: TopSymbols,
+) {
   const headings: Readonly<Record<ColumnName, string>> = {
     title: titles[grouping],
     user: 'USER',

@@ -12,6 +12,7 @@ export function formatHelp({ upDown, enter, cursor, folded, times, sent, receive
     '  /               filter, in the words of --filter: proc=nginx !port=22 rtt>50ms',
     '  f               only what failed; again: all',
     '  t               those that ended in the last five minutes, too',
+    '  c               columns: which are seen',
     '  n               names of peers, or addresses',
     '  p               pause: what is seen stays, what happens is counted',
     '  q ^C            quit           ^Z  stop, fg goes on',

@@ -38,8 +38,9 @@ export function openLiveView({ first, state: given, style, onQuit, onLost }: Liv
   };
   /** False: what is seen is not to be drawn any more. */
   const take = (key: Key): boolean => {
-    const height = tableHeight(screen.size());
-    const result = press(state, key, { items: itemsNow(), height });
+    const size = screen.size();
+    const height = tableHeight(size);
+    const result = press(state, key, { items: itemsNow(), height, columns: size.columns });
     if (result === 'quit') onQuit();
     if (result === 'suspend') screen.suspend(true);
     if (typeof result === 'string') return false;

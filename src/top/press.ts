@@ -3,6 +3,7 @@ import { parseFilter } from '../filter/parse.ts';
 import { groupings, sortings } from './choices.ts';
 import { type Item, idOf } from './items.ts';
 import type { Key } from './keys.ts';
+import { pick } from './pick.ts';
 import type { State } from './state.ts';
 
 /** What is on the screen when the key is pressed. */
@@ -10,6 +11,8 @@ export interface Seen {
   readonly items: readonly Item[];
   /** Lines of the table. */
   readonly height: number;
+  /** Of the terminal. */
+  readonly columns: number;
 }
 
 /** What only the program can do. */
@@ -42,6 +45,7 @@ const changes: Readonly<Record<Key, Change>> = {
   t: (state) => ({ ...state, showsEnded: !state.showsEnded }),
   n: (state) => ({ ...state, showsNames: !state.showsNames }),
   p: (state) => ({ ...state, isPaused: !state.isPaused }),
+  c: (state) => ({ ...state, isHelp: false, picking: 0 }),
   '?': (state) => ({ ...state, isHelp: !state.isHelp }),
   '/': (state) => ({ ...state, isHelp: false, input: { text: state.filterText } }),
   escape: (state) => ({ ...anew(state), isHelp: false }),
@@ -51,6 +55,7 @@ export function press(state: State, key: Key, seen: Seen): State | Wish {
   if (key === '^C') return 'quit';
   if (key === '^Z') return 'suspend';
   if (state.input) return typed(state, state.input.text, key);
+  if (state.picking !== undefined) return pick(state, state.picking, key, seen.columns);
   if (key === 'q') return state.isHelp ? { ...state, isHelp: false } : 'quit';
   const change = Object.hasOwn(changes, key) ? changes[key] : undefined;
   return change ? change(state, seen) : state;
@@ -126,7 +131,7 @@ function edited(text: string, key: Key): string {
 }
 
 /** The cursor stays on what it was on, wherever that is now; what is seen follows it. */
-export function settle(state: State, { items, height }: Seen): State {
+export function settle(state: State, { items, height }: Pick<Seen, 'items' | 'height'>): State {
   const last = Math.max(0, items.length - 1);
   const { selected } = state;
   if (!selected) return { ...state, first: clamp(state.first, 0, Math.max(0, items.length - height)) };

@@ -1,5 +1,6 @@
 /** What the person at the terminal has chosen. */
 import type { Test } from '../filter/terms.ts';
+import type { ColumnName } from './columns.ts';
 import type { Failing } from './failures.ts';
 import type { Choice } from './items.ts';
 import type { Row } from './table.ts';
@@ -22,6 +23,10 @@ export interface State extends Choice {
   /** Names of peers, where they are known. */
   readonly showsNames: boolean;
   readonly isHelp: boolean;
+  /** Columns that are seen; undefined: as many as there is room for. */
+  readonly columns: ReadonlySet<ColumnName> | undefined;
+  /** Columns are being chosen: the one that the cursor is on. */
+  readonly picking: number | undefined;
   /** The filter as it is being typed, and what is wrong with it. */
   readonly input: { readonly text: string; readonly error?: string } | undefined;
   /** The line that the cursor is on, and where that was when it was seen last. Undefined: there is no cursor. */
@@ -41,6 +46,8 @@ export function firstState(
     isPaused: false,
     showsNames: true,
     isHelp: false,
+    columns: undefined,
+    picking: undefined,
     input: undefined,
     selected: undefined,
     first: 0,

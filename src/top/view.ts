@@ -9,6 +9,7 @@ import { groupCell } from './group-cells.ts';
 import { formatChoice, formatHeadings, formatTotals, type HeaderStyle } from './header.ts';
 import { formatHelp } from './help.ts';
 import { type Item, idOf } from './items.ts';
+import { formatPicker, formatPickerKeys } from './pick.ts';
 import type { Snapshot, State } from './state.ts';
 import type { TopSymbols } from './symbols.ts';
 
@@ -53,11 +54,11 @@ export function formatScreen(
   const cells = styleOf(snapshot, style, true);
   const header: HeaderStyle = { ...style, columns };
   const height = tableHeight(size);
-  const chosen = chooseColumns(columns);
+  const chosen = chooseColumns(columns, state.columns);
   const shown = items.slice(state.first, state.first + height);
-  const body = state.isHelp
-    ? formatHelp(style.symbols)
-    : shown.map((item) => formatItem(item, chosen, state, cells, style));
+  const table = () => shown.map((item) => formatItem(item, chosen, state, cells, style));
+  const picker = () => formatPicker(state, columns, height, style.symbols);
+  const body = state.picking !== undefined ? picker() : state.isHelp ? formatHelp(style.symbols) : table();
   const lines = [
     formatTotals(snapshot, header),
     formatChoice(state, header),
@@ -70,7 +71,7 @@ export function formatScreen(
 
 function footer(
   snapshot: Snapshot,
-  { input }: State,
+  { input, picking }: State,
   { columns, rows }: Size,
   { symbols, colors }: ViewStyle,
   cells: CellStyle,
@@ -78,13 +79,16 @@ function footer(
 ): string[] {
   const height = footHeight(rows);
   if (height === 0) return [];
-  const last = lastLine(input, message, symbols, columns, cells, colors);
+  const keys =
+    picking === undefined ? formatKeys(symbols, columns) : fitName(formatPickerKeys(symbols), columns, cells);
+  const last = lastLine(input, message, keys, symbols, columns, cells, colors);
   return height === 1 ? [last] : ['', ...formatTrouble(snapshot, cells, colors, columns), last];
 }
 
 function lastLine(
   input: State['input'],
   message: string | undefined,
+  keys: string,
   symbols: TopSymbols,
   columns: number,
   cells: CellStyle,
@@ -97,7 +101,7 @@ function lastLine(
       columns,
       cells,
     );
-  return message === undefined ? formatKeys(symbols, columns) : colors.yellow(fitName(message, columns, cells));
+  return message === undefined ? keys : colors.yellow(fitName(message, columns, cells));
 }
 
 /** One table for who reads lines: what says something else begins with `#`. `columns`: undefined for a pipe, where nothing is cut. */

@@ -57,7 +57,14 @@ test.serial('80 × 24: a connection with its processes; group, filter, a wrong o
     await terminal.see('an open group', (screen) => /^▌▾/m.test(screen) && /^ {2}└ \d+ /m.test(screen));
     await terminal.press('?');
     await terminal.see('the help', (screen) => screen.includes('quit') && screen.includes('PgUp'));
-    await terminal.press('?', 'g');
+    await terminal.press('?', 'c');
+    await terminal.see('the columns', (screen) => /^▌ \[x\] PROCESS +always$/m.test(screen));
+    await terminal.press('j', 'Space', 'c');
+    await terminal.see(
+      'one more',
+      (screen) => /^ {2}PROCESS +USER /m.test(screen) && /^▌▾lab\S+ +1 root /m.test(screen),
+    );
+    await terminal.press('c', 'a', 'c', 'g');
     await terminal.see('pods', (screen) => /^ {2}POD\/CONTAINER/m.test(screen) && /^▸ - +2 /m.test(screen));
 
     await terminal.press('/');

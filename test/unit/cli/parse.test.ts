@@ -201,6 +201,12 @@ test(refuses, '--queue-size 1', /^--queue-size expects a size/);
 test(refuses, '--ring-size 3MiB', /^--ring-size expects a power of two/);
 test(refuses, '--max-connections many', /^--max-connections expects a whole number/);
 test(refuses, '--attribute novalue', /^--attribute expects a name and a value/);
+for (const key of ['host.name', 'service.name', 'process.pid', 'telemetry.distro.name', 'process.executable.name'])
+  test(
+    refuses,
+    `--attribute a=b --attribute ${key}=x`,
+    `--attribute: ${key} is observed of each host or process, and not for you to say; choose another name`,
+  );
 for (const pair of ['corp', '10.0.0.0/8', '10.0.0.0/8=', '10.0.0.0/33=x', '10/8=corp', '=corp'])
   test(
     refuses,

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createJsonFormatter } from '../../../src/export/json.ts';
+import { readResource } from '../../../src/export/otlp/resource.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
 import { host, makeProcess, makeRecord, makeVariedRecords, ownNetworkNamespace } from '../../support/otlp-records.ts';
 
@@ -68,13 +69,36 @@ test('without an owner the resource is the host', (t) => {
   t.false('process.pid' in resource);
 });
 
-test("the user's own attributes are on every resource, and win", (t) => {
-  const format = formatter({ tenant: 'blue', 'host.name': 'mine', odd: '\ud800' });
+test("the user's own attributes are on every resource, and fill the gaps of what is observed", (t) => {
+  const given = { tenant: 'blue', 'host.name': 'mine', 'service.name': 'mine', 'k8s.pod.name': 'mine', odd: '\ud800' };
+  const format = formatter(given);
   for (const process of [undefined, makeProcess(1)]) {
     const { resource } = read(makeRecord(0, { process }), format);
-    t.like(resource, { tenant: 'blue', 'host.name': 'mine', odd: '\ufffd' });
+    t.like(resource, { tenant: 'blue', 'host.name': 'wolke', 'k8s.pod.name': 'mine', odd: '\ufffd' });
+    t.is(resource['service.name'], process ? process.executableName : 'unknown_service');
+  }
+  const pod = { uid: 'u', details: { name: 'observed', namespace: 'shop' } };
+  const { resource } = read(makeRecord(0, { process: makeProcess(1, { pod }) }), format);
+  t.is(resource['k8s.pod.name'], 'observed');
+});
+
+test('JSON lines and OTLP give the same resources, whatever the user adds', (t) => {
+  const extra = {
+    tenant: 'blue',
+    'host.name': 'mine',
+    'service.name': 'mine',
+    'k8s.pod.name': 'mine',
+    'process.pid': '1',
+  };
+  for (const record of makeVariedRecords()) {
+    const { resource } = read(record, formatter(extra));
+    t.deepEqual(sorted(resource), sorted(wellFormed(readResource(record.process, { host, extra }))));
   }
 });
+
+const sorted = (values: object) => Object.entries(values).toSorted(([one], [other]) => (one < other ? -1 : 1));
+const wellFormed = (values: object) =>
+  JSON.parse(JSON.stringify(values, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value)));
 
 test('a name that is found later is in the records after', (t) => {
   const format = formatter();

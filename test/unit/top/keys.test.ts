@@ -11,7 +11,7 @@ const HEIGHT = 10;
 /** What is chosen after these bytes. */
 function after(bytes: string, begin: State = makeState()): State {
   return readKeys(bytes).reduce<State>((state, key) => {
-    const result = press(state, key, { items: itemsOf(rows, state), height: HEIGHT });
+    const result = press(state, key, { items: itemsOf(rows, state), height: HEIGHT, columns: 80 });
     if (typeof result === 'string') throw new Error(result);
     return settle(result, { items: itemsOf(rows, result), height: HEIGHT });
   }, begin);
@@ -63,7 +63,7 @@ test('the cursor comes with the first step and stays on the table', (t) => {
 
 test('the cursor stays on its line when that moves, and near it when it goes', (t) => {
   const state = after('jj');
-  const turned = settle(press(state, 'S', { items: itemsOf(rows, state), height: HEIGHT }) as State, {
+  const turned = settle(press(state, 'S', { items: itemsOf(rows, state), height: HEIGHT, columns: 80 }) as State, {
     items: itemsOf(rows, { ...state, order: { by: 'rate', isReversed: true } }),
     height: HEIGHT,
   });
@@ -112,10 +112,38 @@ test('a filter is typed, taken or left; what is wrong with it is said', (t) => {
 });
 
 test('the end, and the way to the shell and back', (t) => {
-  const seen = { items: [], height: HEIGHT };
+  const seen = { items: [], height: HEIGHT, columns: 80 };
   t.is(press(makeState(), 'q', seen), 'quit');
   t.is(press(makeState(), '^C', seen), 'quit');
   t.is(press(makeState({ input: { text: '' } }), '^C', seen), 'quit');
   t.is(press(makeState(), '^Z', seen), 'suspend');
   t.false((press(makeState({ isHelp: true }), 'q', seen) as State).isHelp);
+});
+
+test('columns are chosen one by one, beginning with those that are seen; the title stays; it holds when the list is left', (t) => {
+  const names = (bytes: string, begin?: State) => {
+    const { columns } = after(bytes, begin);
+    return columns && [...columns].toSorted();
+  };
+  const usual = ['peer', 'received', 'retransmits', 'rtt', 'sent', 'state', 'title'];
+  t.is(names('c'), undefined);
+  t.is(after('c').picking, 0);
+  t.deepEqual(names('c '), usual, 'the title');
+  t.deepEqual(names('cj '), [...usual, 'user'].toSorted());
+  t.deepEqual(names('cj\r\x1b[B '), [...usual, 'user', 'parent'].toSorted());
+  t.deepEqual(names('cj  '), usual);
+  t.deepEqual(
+    names('cG '),
+    usual.filter((name) => name !== 'sent'),
+  );
+  t.is(after('cGj').picking, after('cG').picking);
+  for (const leave of ['c', 'q', '\x1b']) {
+    const left = after(`cj ${leave}`);
+    t.is(left.picking, undefined);
+    t.true(left.columns?.has('user'));
+  }
+  t.is(names('cj a'), undefined);
+  t.is(after('cs').order.by, 'rate', 'other keys are those of the list');
+  t.is(after('cjs/').input, undefined);
+  t.is(press(after('c'), '^C', { items: [], height: HEIGHT, columns: 80 }), 'quit');
 });

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { displayWidth } from '../../../src/export/text/width.ts';
 import type { ConnectionRecord } from '../../../src/model.ts';
-import { chooseColumns } from '../../../src/top/columns.ts';
+import { type ColumnName, chooseColumns, columnNames } from '../../../src/top/columns.ts';
 import { itemsOf } from '../../../src/top/items.ts';
 import { firstState, type State } from '../../../src/top/state.ts';
 import type { Row } from '../../../src/top/table.ts';
@@ -179,6 +179,53 @@ test('the help fits into 80 × 24', (t) => {
   const lines = screen({ state: makeState({ isHelp: true }) });
   t.regex(lines.join('\n'), / {2}q \^C +quit/);
   for (const line of lines) t.true(displayWidth(line) <= 80, line);
+});
+
+test('chosen columns are seen as far as there is room for them, and fill the width', (t) => {
+  const names = (columns: number, ...wanted: ColumnName[]) =>
+    chooseColumns(columns, new Set(wanted)).map(({ name }) => name);
+  t.deepEqual(names(80, 'user', 'title'), ['title', 'user']);
+  t.deepEqual(names(200, 'sent', 'title', 'interface'), ['title', 'interface', 'sent']);
+  const usual: ColumnName[] = ['title', 'peer', 'state', 'rtt', 'retransmits', 'received', 'sent'];
+  t.deepEqual(names(80, ...usual, 'user'), ['title', 'user', ...usual.slice(1)], 'names make room');
+  t.deepEqual(names(80, ...usual, 'user', 'age', 'parent'), [
+    'title',
+    'user',
+    'peer',
+    'state',
+    'age',
+    ...usual.slice(3),
+  ]);
+  t.deepEqual(
+    names(60, ...usual),
+    usual.filter((name) => name !== 'retransmits'),
+  );
+  for (const columns of [60, 80, 133, 160, 300])
+    for (const wanted of [
+      ['title'],
+      ['title', 'user', 'age'],
+      ['title', 'pod', 'peer'],
+      [...columnNames],
+    ] as ColumnName[][]) {
+      const chosen = chooseColumns(columns, new Set(wanted));
+      t.is(
+        chosen.reduce((sum, { width }) => sum + width + 1, 1),
+        columns,
+        `${columns} ${wanted}`,
+      );
+    }
+});
+
+test('the list of columns fits into 80 × 24, follows the cursor where it does not, and says what has no room', (t) => {
+  const columns = new Set<ColumnName>(['title', 'peer', 'user', 'parent', 'pod', 'interface', 'minRtt', 'bytes']);
+  const whole = screen({ state: makeState({ columns, picking: 1 }) });
+  t.regex(whole.join('\n'), /^ {2}columns: chosen\n {2}\[x\] PROCESS +always\n▌ \[x\] USER\n/m);
+  t.regex(whole.join('\n'), /\[x\] IFACE +no room\n/);
+  t.regex(whole.join('\n'), /\n {2}\[ \] ↑TX\/s\n/);
+  t.regex(whole.at(-1) ?? '', /^space shows or hides {2}↑↓ move {2}a as many as fit {2}c back$/);
+  const small = screen({ height: 9, state: makeState({ picking: columnNames.length - 1 }) });
+  t.regex(small.join('\n'), /▌ \[x\] ↑TX\/s/);
+  for (const line of [...whole, ...small]) t.true(displayWidth(line) <= 80, line);
 });
 
 test('once, on a terminal: as wide as that', (t) => {
