@@ -8,7 +8,7 @@ import { built } from './compile.ts';
 import type { Namespace } from './netns.ts';
 import { finished } from './processes.ts';
 
-export type Program = 'tcp-server' | 'tcp-client' | 'short-lived' | 'short-lived-helper' | 'attempts';
+export type Program = 'tcp-server' | 'tcp-client' | 'short-lived' | 'short-lived-helper' | 'attempts' | 'lives';
 
 /** Path of a workload program. */
 export function program(name: Program): string {

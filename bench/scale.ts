@@ -1,0 +1,123 @@
+/**
+ * How the agent's cost grows: CPU of its threads and of its BPF programs over more and more of one thing, and the straight line
+ * through it. Connections have to cost each the same, bytes nothing; what is new (a process, a cgroup, a network namespace) costs
+ * once. Each point is the least of a few rounds, since what others do meanwhile only adds.
+ *
+ *   npm run bench:scale -- [--rounds 3] [--only bytes]
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { makeRoot } from '../test/support/cgroup.ts';
+import { runLives, version2 } from './lib/hardships/lives.ts';
+import { withScene } from './lib/hardships/rig.ts';
+import { type Line, lineThrough, type Point } from './lib/line.ts';
+import { bpfRunTime, cpuOf, measuringBpf, sumOf, untilIdle } from './lib/measure.ts';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' } },
+});
+const rounds = Number(values.rounds);
+
+interface Dimension {
+  /** One of what grows. */
+  readonly name: string;
+  readonly kind: 'connections' | 'processes' | 'namespaces' | 'cgroups';
+  readonly counts: readonly number[];
+  /** Connections at each point where it is not them that grow; counts are KiB of each then. */
+  readonly connections?: number;
+}
+
+const FROM_TO = [1000, 2000, 4000, 8000];
+const FEWER = [250, 500, 1000, 2000];
+const dimensions: readonly Dimension[] = [
+  { name: 'connection', kind: 'connections', counts: FROM_TO },
+  { name: 'KiB of each of 1,000 connections', kind: 'connections', counts: [0, 64, 256, 1024], connections: 1000 },
+  { name: 'process with a connection', kind: 'processes', counts: FROM_TO },
+  { name: 'cgroup with a connection', kind: 'cgroups', counts: FEWER },
+  { name: 'network namespace with a connection', kind: 'namespaces', counts: FEWER },
+];
+
+/** Nanoseconds of CPU so far. */
+interface Cost {
+  readonly agent: number;
+  readonly bpf: number;
+}
+
+function costOf(pid: number): Cost {
+  return { agent: sumOf(cpuOf(pid)), bpf: bpfRunTime(pid).nanoseconds };
+}
+
+const minus = (after: Cost, before: Cost): Cost => ({ agent: after.agent - before.agent, bpf: after.bpf - before.bpf });
+
+/** Microseconds of `body`, without what the agent takes in as much time when nothing happens. */
+async function costOfDoing(pid: number, idle: Cost, body: () => Promise<unknown>): Promise<Cost> {
+  await untilIdle([pid]);
+  const [before, began] = [costOf(pid), performance.now()];
+  await body();
+  await untilIdle([pid]);
+  const [{ agent, bpf }, seconds] = [minus(costOf(pid), before), (performance.now() - began) / 1000];
+  return { agent: (agent - idle.agent * seconds) / 1000, bpf: (bpf - idle.bpf * seconds) / 1000 };
+}
+
+/** Of a second in which nothing happens. */
+async function idleCost(pid: number): Promise<Cost> {
+  await untilIdle([pid]);
+  const SECONDS = 3;
+  const before = costOf(pid);
+  await sleep(SECONDS * 1000);
+  const { agent, bpf } = minus(costOf(pid), before);
+  return { agent: agent / SECONDS, bpf: bpf / SECONDS };
+}
+
+async function measure(dimension: Dimension, directory: string): Promise<Record<keyof Cost, Point[]>> {
+  const { kind, counts, connections, name } = dimension;
+  const seesAll = kind === 'namespaces';
+  return withScene(
+    { args: seesAll ? ['--tcp', '--filter', 'proc=lives'] : [], seesAll },
+    async ({ agent, namespace }) => {
+      const idle = await idleCost(agent.pid);
+      const least = new Map<number, Cost>();
+      const live = (count: number) => {
+        const bytes = connections ? count * 1024 : 64;
+        return runLives(namespace, kind, connections ?? count, ['--bytes', `${bytes}`, '--directory', directory]);
+      };
+      await live(counts[0] ?? 0); // warms up
+      for (let round = 0; round < rounds; round++) {
+        for (const count of counts) {
+          const cost = await costOfDoing(agent.pid, idle, () => live(count));
+          const known = least.get(count) ?? cost;
+          least.set(count, { agent: Math.min(known.agent, cost.agent), bpf: Math.min(known.bpf, cost.bpf) });
+          process.stderr.write(`${name} ${count}: agent ${cost.agent.toFixed(0)} µs, BPF ${cost.bpf.toFixed(0)} µs\n`);
+        }
+      }
+      const points = (of: keyof Cost): Point[] => [...least].map(([count, cost]) => [count, cost[of]]);
+      return { agent: points('agent'), bpf: points('bpf') };
+    },
+  );
+}
+
+function cell({ slope, fit }: Line): string {
+  return `${slope.toFixed(2)} (${fit.toFixed(3)})`;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+process.setMaxListeners(0);
+
+const root = `sockflow-scale-${process.pid}`;
+const removeCgroups = makeRoot(root);
+const directory = join(version2(), root, 'lives');
+mkdirSync(directory);
+try {
+  const rows: string[] = [];
+  for (const dimension of dimensions.filter(({ name }) => name.includes(values.only))) {
+    const { agent, bpf } = await measuringBpf(() => measure(dimension, directory));
+    const range = `${dimension.counts[0]}…${dimension.counts.at(-1)}`;
+    rows.push(`| ${dimension.name} | ${range} | ${cell(lineThrough(bpf))} | ${cell(lineThrough(agent))} |`);
+  }
+  console.log('| one more | from … to | BPF µs (fit) | agent µs (fit) |\n| --- | --- | --- | --- |');
+  console.log(rows.join('\n'));
+} finally {
+  await removeCgroups();
+}
