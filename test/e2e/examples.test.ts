@@ -51,6 +51,7 @@ const run: Readonly<Record<string, string>> = {
   '09-two-hosts.sh': 'integration/two-hosts.test.ts',
   'collector-kubernetes.yaml': 'integration/collector.test.ts',
   'collector-regroup.yaml': 'integration/collector.test.ts',
+  'collector-host.yaml': 'integration/collector.test.ts',
   'kubernetes-sidecar.yaml': 'integration/kubernetes-examples.test.ts',
   'kubernetes.yaml': 'support/kubernetes-example.ts',
 };

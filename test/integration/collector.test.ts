@@ -1,6 +1,9 @@
 /** The configurations of examples/ in a real Collector that has their processors. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createOtlpLogsExporter, type OtlpLogsOptions } from '../../src/export/otlp/logs.ts';
 import { readResource } from '../../src/export/otlp/resource.ts';
 import { Ledger } from '../../src/ledger.ts';
@@ -35,7 +38,7 @@ async function send(to: Collector, records: readonly ConnectionRecord[], options
   await to.stop();
 }
 
-for (const name of ['collector-kubernetes.yaml', 'collector-regroup.yaml'])
+for (const name of ['collector-kubernetes.yaml', 'collector-regroup.yaml', 'collector-host.yaml'])
   test.serial(`the Collector accepts ${name} as it is`, async (t) => {
     t.is(await validateConfig(example(name), collector), '');
   });
@@ -141,5 +144,71 @@ test.serial('groupbyattrs makes of flat records the resources that there would h
   t.is(flat.length, records.length);
   t.true(flat.every(({ attributes, resource }) => 'process.pid' in attributes && !('process.pid' in resource)));
 });
+
+/** What a machine of EC2 is told of itself (IMDSv2), as far as the Collector asks. */
+const identityDocument = {
+  accountId: '123456789012',
+  architecture: 'x86_64',
+  availabilityZone: 'eu-central-1a',
+  imageId: 'ami-0123456789abcdef0',
+  instanceId: 'i-0123456789abcdef0',
+  instanceType: 't3.micro',
+  region: 'eu-central-1',
+};
+
+async function startCloud(t: ExecutionContext): Promise<string> {
+  const answers: Readonly<Record<string, string>> = {
+    '/latest/api/token': 'token',
+    '/latest/dynamic/instance-identity/document': JSON.stringify(identityDocument),
+    '/latest/meta-data/hostname': 'ip-10-0-0-1.eu-central-1.compute.internal',
+    '/latest/meta-data/instance-id': identityDocument.instanceId,
+  };
+  const server = createServer((request, response) => {
+    const answer = answers[request.url?.replace(/\/$/, '') ?? ''];
+    response.writeHead(answer === undefined ? 404 : 200, { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' });
+    response.end(answer);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+for (const override of [false, true])
+  test.serial(
+    override
+      ? 'with override: true what the agent says of its host is lost, as the documentation warns'
+      : 'resource_detection adds what the cloud says, and leaves what the agent says',
+    async (t) => {
+      const logsFile = join(temporaryDirectory(t), 'logs.json');
+      const changed = override ? ['yaml:processors: { resource_detection: { override: true } }'] : [];
+      const started = await startCollector({
+        program: collector,
+        directory: temporaryDirectory(t),
+        config: [example('collector-host.yaml'), intoFiles({ file: logsFile }, { logs: 'file' }), ...changed],
+        env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: await startCloud(t), OTEL_RESOURCE_ATTRIBUTES: 'team=red' },
+      });
+      t.teardown(() => started.kill());
+      const owner = makeProcess(1);
+      await send(started, [makeRecord(1, { process: owner })]);
+      const resource = readLogs(logsFile)[0]?.resource ?? {};
+      t.like(resource, {
+        'cloud.provider': 'aws',
+        'cloud.platform': 'aws_ec2',
+        'cloud.region': 'eu-central-1',
+        'cloud.availability_zone': 'eu-central-1a',
+        'cloud.account.id': '123456789012',
+        'host.type': 't3.micro',
+        'host.arch': 'amd64',
+        team: 'red',
+      });
+      const own = readResource(owner, { host });
+      if (!override) t.like(resource, own);
+      else t.not(resource['host.name'], own['host.name']);
+    },
+  );
 
 const sorted = (attributes: object) => Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -10,6 +10,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/groupbyattrsprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/resourcedetectionprocessor"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
@@ -54,7 +55,7 @@ func factories() (otelcol.Factories, error) {
 	}
 	processors, err := otelcol.MakeFactoryMap[processor.Factory](
 		batchprocessor.NewFactory(), memorylimiterprocessor.NewFactory(), groupbyattrsprocessor.NewFactory(),
-		k8sattributesprocessor.NewFactory())
+		k8sattributesprocessor.NewFactory(), resourcedetectionprocessor.NewFactory())
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
