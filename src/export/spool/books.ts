@@ -14,6 +14,8 @@ export interface SpoolBooksOptions {
 export class SpoolBooks {
   /** Records that this run put in and that nobody has delivered or lost yet. */
   records = 0;
+  /** Records that the run before had in memory alone, as far as it isn't known otherwise what became of them. */
+  #crashed = 0;
   readonly #directory: string;
   readonly #ledger: Ledger;
   readonly #say: (message: string) => void;
@@ -38,6 +40,7 @@ export class SpoolBooks {
   /** `count`: records that an earlier run had in memory alone at its sudden end. What it was sending may have arrived. */
   onCrash(count: number): void {
     if (count === 0) return;
+    this.#crashed = count;
     this.#ledger.lose('export', 'crash', count);
     this.say(`the run before ended with ${count} records in memory alone: they are lost`);
   }
@@ -51,7 +54,10 @@ export class SpoolBooks {
   /** `lost`: the records that are known to have been in what is damaged. */
   onDamage(segment: Segment, lost: number): void {
     this.#ledger.fault('export', 'spool_damaged');
-    this.lose('spool_damaged', lost, segment);
+    // Whose writing was cut off is in memory until it is written.
+    const counted = segment.isOld && !segment.isDamaged ? Math.min(lost, this.#crashed) : 0;
+    this.#crashed -= counted;
+    this.lose('spool_damaged', lost - counted, segment);
     const rest = segment.isDamaged ? 'what is not is read' : 'its end was cut off';
     this.#sayOnce(`${segment.path} is damaged: ${rest}`);
   }

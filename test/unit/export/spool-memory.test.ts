@@ -1,11 +1,11 @@
 /** What a run that is killed had in memory alone: the next one says it, once, and only then. */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { batchOf, createDeliveryRig, later, sent } from '../../support/delivery.ts';
 import { eventually } from '../../support/processes.ts';
 import { ok, refused } from '../../support/scripted-transport.ts';
-import { lost, openSpoolRig } from '../../support/spool.ts';
+import { lost, openSpoolRig, segments, store, takeAll } from '../../support/spool.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 const markIn = (directory: string) => {
@@ -104,3 +104,22 @@ test('a disk that takes nothing is a fault, and tried again', async (t) => {
   await spool.close();
   t.deepEqual(lost(ledger), {});
 });
+
+for (const [marked, wanted] of [
+  [12, { crash: 12 }],
+  [4, { crash: 4, spool_damaged: 5 }],
+] as const)
+  test(`a batch whose writing was cut off is counted once: nine records of ${marked}`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const { spool } = openSpoolRig(directory);
+    spool.watchMemory(() => marked);
+    await store(spool, 9);
+    await untilMarked(directory, marked);
+    const left = copyOf(t, directory);
+    await spool.close();
+    truncateSync(join(left, segments(left)[0] as string), 1000);
+    const { spool: next, ledger } = openSpoolRig(left);
+    t.is((await takeAll(next)).length, 0);
+    t.deepEqual(lost(ledger), wanted);
+    await next.close();
+  });
