@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Process } from '../model.ts';
-import { directFiles, type ProcessFiles } from './process-files.ts';
+import { directFiles } from './process-files.ts';
 
 const ticksPerSecond = 100n; // USER_HZ, the same on every architecture that Node runs on
 
@@ -36,38 +36,69 @@ export function describeFromProc(
   files = directFiles(root),
 ): Process | undefined {
   try {
-    const status = readStatus(`${root}/${pid}/status`);
-    const parentPid = Number(status.get('PPid'));
-    const executablePath = readExe(files, pid);
-    const parentExecutablePath = readExe(files, parentPid);
-    return {
-      serial,
-      pid,
-      startTime: startTime(readFileSync(`${root}/${pid}/stat`, 'latin1'), readFileSync(`${root}/stat`, 'latin1')),
-      executablePath,
-      executableName: lastPart(executablePath) ?? status.get('Name') ?? '',
-      parentPid,
-      parentExecutablePath,
-      parentExecutableName: lastPart(parentExecutablePath),
-      userId: first(status.get('Uid')),
-      groupId: first(status.get('Gid')),
-      parentUserId: parentPid ? first(readStatus(`${root}/${parentPid}/status`).get('Uid')) : 0,
-      namespacePid: Number(status.get('NSpid')?.split('\t').at(-1) ?? pid),
-      cgroups: readCgroups(`${root}/${pid}/cgroup`),
-    };
+    return processOf(pid, serial, {
+      status: readFileSync(`${root}/${pid}/status`, 'utf8'),
+      stat: readFileSync(`${root}/${pid}/stat`, 'latin1'),
+      systemStat: readFileSync(`${root}/stat`, 'latin1'),
+      cgroup: readFileSync(`${root}/${pid}/cgroup`, 'utf8'),
+      parentStatus: (parent) => readFileSync(`${root}/${parent}/status`, 'utf8'),
+      exe: (process) => files.readLink(process, 'exe'),
+    });
   } catch {
     return undefined;
   }
 }
 
-function readStatus(file: string): Map<string, string> {
-  const lines = readFileSync(file, 'utf8').split('\n');
+export interface ProcTexts {
+  /** Of the process, by the names of the files. */
+  readonly status: string;
+  readonly stat: string;
+  readonly cgroup: string;
+  /** Of the host. */
+  readonly systemStat: string;
+  /** May throw: it has ended. */
+  parentStatus(pid: number): string;
+  /** Target of the link; undefined for a kernel thread, and for what has gone. */
+  exe(pid: number): string | undefined;
+}
+
+/** Throws an Error for texts that are none of /proc's. */
+export function processOf(pid: number, serial: number, texts: ProcTexts): Process {
+  const status = statusOf(texts.status);
+  const parentPid = numberOf(status.get('PPid'));
+  const executablePath = withoutMark(texts.exe(pid));
+  const parentExecutablePath = withoutMark(texts.exe(parentPid));
+  return {
+    serial,
+    pid,
+    startTime: startTime(texts.stat, texts.systemStat),
+    executablePath,
+    executableName: lastPart(executablePath) ?? status.get('Name') ?? '',
+    parentPid,
+    parentExecutablePath,
+    parentExecutableName: lastPart(parentExecutablePath),
+    userId: numberOf(first(status.get('Uid'))),
+    groupId: numberOf(first(status.get('Gid'))),
+    parentUserId: parentPid ? numberOf(first(statusOf(texts.parentStatus(parentPid)).get('Uid'))) : 0,
+    namespacePid: numberOf(status.get('NSpid')?.split('\t').at(-1) ?? `${pid}`),
+    cgroups: cgroupsOf(texts.cgroup),
+  };
+}
+
+function statusOf(text: string): Map<string, string> {
+  const lines = text.split('\n');
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
 }
 
-/** Undefined for a kernel thread, and for what has gone. */
-function readExe(files: ProcessFiles, pid: number): string | undefined {
-  return files.readLink(pid, 'exe')?.replace(/ \(deleted\)$/, '');
+function withoutMark(exe: string | undefined): string | undefined {
+  return exe?.replace(/ \(deleted\)$/, '');
+}
+
+/** Of 32 bits, as all that is read here. */
+function numberOf(text: string | undefined): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text ?? '') || number >= 2 ** 32) throw new Error(`"${text}" is no number of /proc`);
+  return number;
 }
 
 /** The name in field 2 of stat may hold anything, so count from its closing bracket. */
@@ -79,13 +110,13 @@ function fieldsBehindName(stat: string): string[] {
 function startTime(stat: string, systemStat: string): bigint {
   const ticks = BigInt(fieldsBehindName(stat)[19] ?? 0);
   const bootSeconds = BigInt(/^btime (\d+)/m.exec(systemStat)?.[1] ?? 0);
-  return bootSeconds * 1_000_000_000n + (ticks * 1_000_000_000n) / ticksPerSecond;
+  const time = bootSeconds * 1_000_000_000n + (ticks * 1_000_000_000n) / ticksPerSecond;
+  if (time < 0n || time >= 2n ** 63n) throw new Error(`${time} is no time of /proc`);
+  return time;
 }
 
-function readCgroups(file: string): string[] {
-  const paths = readFileSync(file, 'utf8')
-    .split('\n')
-    .map((line) => line.split(':').slice(2).join(':'));
+function cgroupsOf(text: string): string[] {
+  const paths = text.split('\n').map((line) => line.split(':').slice(2).join(':'));
   return [...new Set(paths.filter((path) => path !== ''))];
 }
 
@@ -93,6 +124,6 @@ function lastPart(path: string | undefined): string | undefined {
   return path?.slice(path.lastIndexOf('/') + 1);
 }
 
-function first(ids: string | undefined): number {
-  return Number(ids?.split('\t')[0] ?? 0);
+function first(ids: string | undefined): string | undefined {
+  return ids?.split('\t')[0];
 }

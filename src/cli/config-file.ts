@@ -13,6 +13,12 @@ import { printable } from './tokens.ts';
 /** More than any configuration has. */
 const LONGEST = 2 ** 20;
 
+/**
+ * The file cannot ask for another version of YAML, in which keys may be other things than texts. The parser compares each key
+ * with all others, which takes minutes for a large file that is no configuration; `checkUnique` does not.
+ */
+const yaml = { prettyErrors: false, schema: 'core', merge: false, uniqueKeys: false } as const;
+
 const byName = new Map(entries.map(([key, option]) => [optionName(key), { key, option }]));
 
 /** Throws a UsageError that names file, line and column. */
@@ -23,7 +29,7 @@ export function readConfigFile(file: string): ReadonlyMap<Key, Setting> {
 /** `file`: what messages call it. */
 export function parseConfig(text: string, file: string): ReadonlyMap<Key, Setting> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, { ...yaml, lineCounter: lines });
   const at = (offset: number | undefined): string => {
     const { line, col } = lines.linePos(offset ?? 0);
     return `${file}:${line}:${col}`;
@@ -50,15 +56,29 @@ type Place = (offset: number | undefined) => string;
 
 function readMap(map: YAMLMap, at: Place): ReadonlyMap<Key, Setting> {
   const settings = new Map<Key, Setting>();
+  checkUnique(map, at);
   for (const { key: name, value } of map.items as { key: Node; value: Node | null }[]) {
     const place = at(name.range?.[0]);
     const { key, option } = find(isScalar(name) ? String(name.value) : '', place);
+    if (isMap(value)) checkUnique(value, at);
     const text = textOf(value, option);
     if (text === undefined)
       throw new UsageError(`${at(value?.range?.[0])}: ${optionName(key)} expects ${option.kind.expects}`);
     settings.set(key, { text, source: `${place}: ${optionName(key)}` });
   }
   return settings;
+}
+
+/** What is no text is refused where it is read. */
+function checkUnique({ items }: YAMLMap, at: Place): void {
+  const names = new Set<string>();
+  for (const { key } of items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    if (names.has(name))
+      throw new UsageError(`${at(key.range?.[0])}: ${printable(name)} is there twice: keys are unique`);
+    names.add(name);
+  }
 }
 
 function find(name: string, place: string): { key: Key; option: Option<unknown> } {
@@ -80,7 +100,7 @@ function textOf(value: Node | null, { kind }: Option<unknown>): string | undefin
   if (!isMap(value) || kind.type !== 'repeated') return undefined;
   const pairs = value.items.map(({ key, value: item }) => {
     const text = isScalar(item) ? scalarText(item.value) : undefined;
-    return isScalar(key) && text !== undefined ? `${key.value}=${text}` : undefined;
+    return isScalar(key) && text !== undefined ? `${String(key.value)}=${text}` : undefined;
   });
   return join(pairs, kind.type);
 }

@@ -2,6 +2,7 @@
 import { parseDuration, parseInteger, parseSize } from '../cli/units.ts';
 import { createNetworkNames, parseNetwork } from '../enrich/networks.ts';
 import type { ConnectionRecord, LookupRecord } from '../model.ts';
+import { createGlob } from './glob.ts';
 
 /** Of a look-up that failed, too, as far as it has these. */
 export type Subject = ConnectionRecord | LookupRecord;
@@ -30,16 +31,11 @@ function glob(read: (subject: Subject) => readonly (string | undefined)[]): Term
     operators: equal,
     expects: 'a name; * stands for any characters',
     make(value) {
-      const pattern = toPattern(value);
-      return pattern && ((subject) => read(subject).some((text) => text !== undefined && pattern.test(text)));
+      if (value === '') return undefined;
+      const matches = createGlob(value);
+      return (subject) => read(subject).some((text) => text !== undefined && matches(text));
     },
   };
-}
-
-function toPattern(value: string): RegExp | undefined {
-  if (value === '') return undefined;
-  const parts = value.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 'si');
 }
 
 function words<Word extends string>(read: (record: ConnectionRecord) => string, ...known: readonly Word[]): Term {

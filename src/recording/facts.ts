@@ -2,6 +2,7 @@
 import type { Reasons } from '../capture/connection.ts';
 import type { Host } from '../export/semconv/resource.ts';
 import type { Container, KubernetesPod, PodDetails, Process } from '../model.ts';
+import type { Shape } from './shape.ts';
 
 /** Who recorded, and where. */
 export interface Machine {
@@ -38,9 +39,14 @@ export function encode(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value, wrap));
 }
 
-/** Throws what JSON.parse throws. */
-export function decode<Value>(payload: Buffer): Value {
-  return JSON.parse(payload.toString(), unwrap) as Value;
+/** Undefined when it is damaged: no JSON, or none of this shape. */
+export function decode<Value>(payload: Buffer, shape: Shape): Value | undefined {
+  try {
+    const value: unknown = JSON.parse(payload.toString(), unwrap);
+    return shape(value) ? (value as Value) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function wrap(_key: string, value: unknown): unknown {

@@ -11,6 +11,7 @@ import type { Container, Pod, Process } from '../model.ts';
 import { type ContainerFact, decode, type Facts, type Machine } from './facts.ts';
 import { type Frame, frameKind, RecordingError, readableLayouts, readFrames } from './format.ts';
 import { type Scope, within } from './records.ts';
+import { countsShape, factsShape, machineShape } from './shapes.ts';
 
 /** Batches between two turns of the event loop, and milliseconds to wait for an output that is behind. */
 const BATCHES_IN_A_TURN = 16;
@@ -34,7 +35,11 @@ type ReplayOptions = Pick<Options, 'tcp' | 'udp' | 'networkNamespace'>;
  */
 export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 'warn'>, ledger: Ledger): Source {
   const fd = open(file);
-  const { machine, begin, facts } = survey(fd, file);
+  const onDamage = () => {
+    ledger.fault('capture', 'recording_broken');
+    log.warn(`${file} is damaged: some names or counts in it are left out`);
+  };
+  const { machine, begin, facts } = survey(fd, file, onDamage);
   const processes = new Map(facts.processes.map((process) => [process.serial, process]));
   const scope = scopeOf(options);
   let now = begin;
@@ -42,9 +47,14 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
   let isStopped = false;
   let ended: Promise<void> | undefined;
 
+  const readCounts = (payload: Buffer): KernelCounts => {
+    const read = decode<KernelCounts>(payload, countsShape);
+    if (read === undefined) onDamage();
+    return read ?? counts;
+  };
   const take = (frame: Frame, { onBatch }: Sink): void => {
     now = frame.time;
-    if (frame.kind === frameKind.counts) counts = decode<KernelCounts>(frame.payload);
+    if (frame.kind === frameKind.counts) counts = readCounts(frame.payload);
     if (frame.kind !== frameKind.batch) return;
     const batch = within(toBatch(frame), scope);
     onBatch(batch, batch.byteLength);
@@ -119,7 +129,7 @@ interface AllFacts {
 }
 
 /** Throws a StartError. */
-function survey(fd: number, file: string): Survey {
+function survey(fd: number, file: string, onDamage: () => void): Survey {
   const facts: AllFacts = {
     users: new Map(),
     groups: new Map(),
@@ -131,10 +141,15 @@ function survey(fd: number, file: string): Survey {
     const frames = readFrames(fd);
     const first = frames.next();
     if (first.done || first.value.kind !== frameKind.machine) throw new RecordingError('it is empty');
-    const machine = decode<Machine>(first.value.payload);
+    const machine = decode<Machine>(first.value.payload, machineShape);
+    if (machine === undefined) throw new RecordingError('it does not say where it was made');
     if (!readableLayouts.has(machine.layout))
       throw new RecordingError(`its batches are those of sockflow ${machine.host.agentVersion}`);
-    for (const { kind, payload } of frames) if (kind === frameKind.facts) learn(facts, decode<Facts>(payload));
+    for (const { kind, payload } of frames) {
+      const found = kind === frameKind.facts ? decode<Facts>(payload, factsShape) : {};
+      if (found === undefined) onDamage();
+      else learn(facts, found);
+    }
     return { machine, begin: first.value.time, facts };
   } catch (error) {
     closeSync(fd);

@@ -40,10 +40,13 @@ function read(file: string): string {
   return readFileSync(file, 'utf8');
 }
 
+/** What the parser warns of, it would write to stderr by itself, with the line: there may be a token in it. */
+const quiet = { logLevel: 'error' } as const;
+
 /** The current context of a kubeconfig. Throws a StartError when it can't be used. */
 export function kubeconfigAccess(file: string): Access {
   try {
-    return fromKubeconfig(parse(read(file)) as unknown, dirname(file));
+    return fromKubeconfig(parse(read(file), quiet) as unknown, dirname(file));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : message.split('\n')[0];

@@ -46,9 +46,10 @@ const LONGEST_LINE = 8 * 2 ** 20;
 export interface ApiOptions {
   /** Milliseconds for an answer. */
   readonly deadline: number;
+  readonly open?: typeof openAnswer;
 }
 
-export function createApi(access: Access, { deadline }: ApiOptions): Api {
+export function createApi(access: Access, { deadline, open: openAt = openAnswer }: ApiOptions): Api {
   const isSecure = access.server.startsWith('https:');
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 4, timeout: 60_000 });
 
@@ -56,7 +57,7 @@ export function createApi(access: Access, { deadline }: ApiOptions): Api {
     const { token, ...tls } = access.credentials();
     const url = urlToHttpOptions(new URL(`${access.server}${path}${querySuffix(query)}`));
     const headers = { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
-    return openAnswer({ ...url, agent, headers, ...given({ signal, ...(isSecure ? tls : {}) }) }, deadline);
+    return openAt({ ...url, agent, headers, ...given({ signal, ...(isSecure ? tls : {}) }) }, deadline);
   };
   const read = (answer: IncomingMessage) => readAll(answer, { longest: LONGEST_BODY, deadline });
 

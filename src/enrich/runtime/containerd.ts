@@ -2,7 +2,7 @@
  * containerd's own API, for containers that no other interface knows: those of `ctr` and nerdctl, in every namespace.
  * Its events tell of a container before the first process of it runs.
  */
-import { CallError, connect, type Method } from './grpc.ts';
+import { CallError, type Connection, connect, type Method } from './grpc.ts';
 import { bytes, decode, encode, list, map, message, string } from './protobuf.ts';
 
 /** A container as containerd keeps it. */
@@ -39,8 +39,11 @@ export interface ContainerdListeners {
 const DOCKERS = 'moby';
 
 /** `deadline`: milliseconds for each question. */
-export function createContainerd(socket: string, deadline: number): Containerd {
-  const connection = connect(socket, deadline);
+export function createContainerd(
+  socket: string,
+  deadline: number,
+  connection: Connection = connect(socket, deadline),
+): Containerd {
   const headers = (namespace: string) => ({ 'containerd-namespace': namespace });
 
   const namespaces = async (): Promise<readonly string[]> => {

@@ -2,7 +2,7 @@
  * containerd, CRI-O and others by the Container Runtime Interface, runtime.v1: what the kubelet speaks. Only questions
  * are asked.
  */
-import { CallError, connect, type Method } from './grpc.ts';
+import { CallError, type Connection, connect, type Method } from './grpc.ts';
 import { decode, encode, list, type Message, map, message, string } from './protobuf.ts';
 
 /** A container of a pod, as its runtime knows it. */
@@ -40,8 +40,7 @@ export interface CriListeners {
 }
 
 /** `deadline`: milliseconds for each question. */
-export function createCri(socket: string, deadline: number): Cri {
-  const connection = connect(socket, deadline);
+export function createCri(socket: string, deadline: number, connection: Connection = connect(socket, deadline)): Cri {
   const imageOf = async (id: string): Promise<string> => {
     const { status } = await connection.call(containerStatus, encode({ 1: id }));
     return status?.image?.asked || status?.image?.image || '';

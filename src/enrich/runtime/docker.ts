@@ -12,15 +12,17 @@ export interface DockerOptions {
   readonly labels: readonly string[];
   /** Milliseconds in which an answer must begin, and then in which it must end where it has one. */
   readonly patience?: number;
+  readonly open?: typeof openAnswer;
 }
 
 /** Bytes: of a whole answer, and of one event. */
 const LONGEST = { answer: 16 * 2 ** 20, event: 2 ** 20 };
 
-export function createDocker({ name, socket, labels, patience = 5_000 }: DockerOptions): Runtime {
+export function createDocker(options: DockerOptions): Runtime {
+  const { name, socket, labels, patience = 5_000, open: openAt = openAnswer } = options;
   const read: Reader = { runtime: name, wanted: labels };
   const open = (path: string, signal: AbortSignal) =>
-    openAnswer({ socketPath: socket, path, agent: false, signal, headers: { host: 'localhost' } }, patience);
+    openAt({ socketPath: socket, path, agent: false, signal, headers: { host: 'localhost' } }, patience);
   const readBody = (answer: IncomingMessage) =>
     readAll(checked(answer), { longest: LONGEST.answer, deadline: patience });
   return {

@@ -5,6 +5,8 @@ import type { Refused } from './transport.ts';
 /** Those that the OTLP specification calls retryable. */
 const retryable = new Set([429, 502, 503, 504]);
 const LONGEST_WORDS = 200;
+/** Milliseconds. A wait of more is a mistake, as in retry-info.ts. */
+const LONGEST_WAIT = 365 * 86_400_000;
 
 /** `retryAfter`: the header; `type` and `body`: of the answer, a google.rpc.Status where the server is one of OTLP. */
 export function classifyStatus(code: number, retryAfter: string | undefined, type: string, body: Uint8Array): Refused {
@@ -32,9 +34,8 @@ function remedy(code: number): string {
 /** Seconds, or a date. */
 function readRetryAfter(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const wait = /^\d{1,9}$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return wait <= LONGEST_WAIT ? Math.max(0, wait) : undefined;
 }
 
 function readWords(type: string, body: Uint8Array): string {

@@ -34,7 +34,10 @@ export function readPartialSuccessJson(response: string): PartialSuccess {
     const { partialSuccess = {} } = JSON.parse(response) as { partialSuccess?: Record<string, unknown> };
     const { rejectedLogRecords, rejectedDataPoints, rejectedSpans, errorMessage } = partialSuccess;
     const rejected = Number(rejectedLogRecords ?? rejectedDataPoints ?? rejectedSpans ?? 0);
-    return { rejected: Number.isFinite(rejected) ? rejected : 0, message: oneLine(String(errorMessage ?? '')) };
+    return {
+      rejected: Number.isSafeInteger(rejected) ? Math.max(0, rejected) : 0,
+      message: oneLine(String(errorMessage ?? '')),
+    };
   } catch {
     return nothing;
   }

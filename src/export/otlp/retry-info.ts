@@ -5,7 +5,7 @@
 import { readFields } from './fields.ts';
 
 const RETRY_INFO = 'google.rpc.RetryInfo';
-/** Seconds. A delay of more, or a negative one, is a mistake. */
+/** Seconds. A delay of more, or a negative one (which is read as a very large one), is a mistake. */
 const LONGEST = 365 * 86_400;
 
 /** Milliseconds; undefined when it doesn't say. `details`: bytes of the trailer, or anything else. Never throws. */
@@ -30,7 +30,7 @@ function readAny(any: Uint8Array): number | undefined {
   if (!type.endsWith(`/${RETRY_INFO}`)) return undefined;
   const duration = child(child(any, 2) ?? new Uint8Array(), 1) ?? new Uint8Array();
   const [seconds = 0, nanoseconds = 0] = [1, 2].map((wanted) => value(duration, wanted));
-  return seconds > LONGEST ? undefined : Math.round(seconds * 1000 + nanoseconds / 1e6);
+  return seconds > LONGEST || nanoseconds >= 1e9 ? undefined : Math.round(seconds * 1000 + nanoseconds / 1e6);
 }
 
 /** The content of the first field with this number. */

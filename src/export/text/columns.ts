@@ -38,7 +38,6 @@ interface Column {
   readonly ofLookup?: (lookup: LookupRecord, style: Style) => string;
 }
 
-const NONE = '–';
 const OWNER = 24;
 const PEER = 27;
 
@@ -53,14 +52,14 @@ function time(of: (record: ConnectionRecord) => number | undefined, format: type
     width: 9,
     cell: (record: ConnectionRecord, { layout }: Style) => {
       const seconds = of(record);
-      return seconds === undefined ? NONE : format(seconds, layout.symbols.microseconds);
+      return seconds === undefined ? layout.symbols.none : format(seconds, layout.symbols.microseconds);
     },
   };
 }
 
 /** A word of our own, which needs no cutting. */
 function word(width: number, of: (record: ConnectionRecord) => string | undefined) {
-  return { width, cell: (record: ConnectionRecord) => of(record) ?? NONE };
+  return { width, cell: (record: ConnectionRecord, { layout }: Style) => of(record) ?? layout.symbols.none };
 }
 
 const all: Readonly<Record<ColumnName, Column>> = {
@@ -84,7 +83,9 @@ const all: Readonly<Record<ColumnName, Column>> = {
     title: 'PEER',
     width: PEER,
     cell: (record, { layout }) =>
-      layout.cut ? shorten(peerOf(record), PEER, layout) : peerCell(record, { ...layout, peer: PEER }).trimEnd(),
+      layout.cut
+        ? shorten(peerOf(record, layout.symbols.none), PEER, layout)
+        : peerCell(record, { ...layout, peer: PEER }).trimEnd(),
     ofLookup: ({ questionName, questionType }, { layout }) =>
       shorten({ name: questionName || '.', fixed: ` ${questionType}` }, PEER, layout),
   },
@@ -112,12 +113,12 @@ const all: Readonly<Record<ColumnName, Column>> = {
   error: {
     title: 'ERROR',
     ...word(21, ({ errorType }) => errorType),
-    ofLookup: ({ errorType }) => errorType ?? NONE,
+    ofLookup: ({ errorType }, { layout }) => errorType ?? layout.symbols.none,
   },
   interface: {
     title: 'INTERFACE',
     width: 15,
-    cell: ({ interfaceName }, { layout }) => shorten(split(interfaceName ?? NONE), 15, layout),
+    cell: ({ interfaceName }, { layout }) => shorten(split(interfaceName ?? layout.symbols.none), 15, layout),
   },
   attribution: { title: 'KNOWN BY', ...word(8, ({ attribution }) => attribution) },
   id: { title: 'ID', ...word(16, ({ id }) => id) },

@@ -25,6 +25,8 @@ export interface Symbols {
   readonly received: string;
   readonly cut: string;
   readonly microseconds: string;
+  /** Instead of what is not there. */
+  readonly none: string;
 }
 
 /** What means something: red is trouble, yellow is worth a look. */
@@ -42,6 +44,7 @@ const unicode: Symbols = {
   received: '↓',
   cut: '…',
   microseconds: 'µs',
+  none: '–',
 };
 
 const plain: Symbols = {
@@ -53,6 +56,7 @@ const plain: Symbols = {
   received: 'v',
   cut: '~',
   microseconds: 'us',
+  none: '-',
 };
 
 /** An IPv6 address in brackets with a port, whole: `[2001:db8:1:2:3:4:5:6]:65535` can take this much. */

@@ -21,7 +21,9 @@ export function formatLine(record: ConnectionRecord, { layout, colors }: LineOpt
     formatTime(record.time),
     isTrouble(verb) ? colors.red(shown) : shown,
     ...ownerCells(record.process, layout),
-    ...(layout.localPort > 0 ? [(record.localPort ? `:${record.localPort}` : '–').padEnd(layout.localPort)] : []),
+    ...(layout.localPort > 0
+      ? [(record.localPort ? `:${record.localPort}` : layout.symbols.none).padEnd(layout.localPort)]
+      : []),
     arrowOf(record, layout),
     peerCell(record, layout),
     formatTail(record, durationOf(record), layout, colors),
@@ -141,9 +143,9 @@ export function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string
   return role === 'server' ? symbols.accepted : symbols.unknown;
 }
 
-export function peerOf(record: ConnectionRecord): Parts {
+export function peerOf(record: ConnectionRecord, none = '–'): Parts {
   const { peerName, natOriginal, peerAddress, peerPort, networkType, state } = record;
-  if (peerAddress === '') return split(state === 'listen' ? '–' : '(other peers)');
+  if (peerAddress === '') return split(state === 'listen' ? none : '(other peers)');
   if (peerName !== undefined) return { name: peerName, fixed: `:${natOriginal?.port ?? peerPort}` };
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
@@ -154,7 +156,7 @@ const LEAST_ABOUT = 5;
 
 /** The address, and behind it as much of who that is as there is room for. */
 export function peerCell(record: ConnectionRecord, layout: Layout): string {
-  const address = cell(peerOf(record), layout.peer, layout);
+  const address = cell(peerOf(record, layout.symbols.none), layout.peer, layout);
   const about = aboutPeer(record, layout);
   if (about === undefined) return address;
   const shown = address.trimEnd();

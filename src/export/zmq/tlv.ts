@@ -19,6 +19,8 @@ export const tlvTypes = { uint8: 2, uint16: 3, uint32: 4, uint64: 5, float: 10, 
 const HEADER = Buffer.from([1, 1]);
 const END_OF_RECORD = 1;
 const LONGEST_TEXT = 0xffff;
+/** The largest number below 2^64 that a double can be. */
+const MOST = 2 ** 64 - 2 ** 11;
 
 export function createTlvEncoding(label: ContainerLabel): Encoding {
   const fields = [
@@ -89,7 +91,7 @@ class Items {
   #integer(key: Key, value: number): void {
     const size = sizeOf(value);
     if (!this.#begin(key, typeOf(value), size)) return;
-    if (size === 8) this.#target.writeBigUInt64BE(BigInt(value), this.#at);
+    if (size === 8) this.#target.writeBigUInt64BE(BigInt(Math.min(value, MOST)), this.#at);
     else this.#target.writeUIntBE(value, this.#at, size);
     this.#at += size;
   }

@@ -1,0 +1,61 @@
+/**
+ * Millions of damaged inputs through what reads what others wrote: `npm run fuzz -- TARGET… [--inputs N] [--seed S]`, or one
+ * that was kept: `npm run fuzz -- TARGET --input FILE`. Ends with 1 and the input when a target breaks its word. docs/fuzzing.md
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { nearest } from '../../src/cli/nearest.ts';
+import { runAside } from './lib/aside.ts';
+import { cLibrary, fuzzLibrary } from './lib/c-library.ts';
+import { Finding, judgeOne } from './lib/campaign.ts';
+import type { Target } from './lib/target.ts';
+import { tell } from './lib/tell.ts';
+import { targets } from './targets/index.ts';
+
+const DEFAULT_INPUTS = 10_000_000;
+
+await main().catch((error) => {
+  if (error instanceof Finding) tell(error);
+  else console.error(`fuzz: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+});
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { inputs: { type: 'string' }, seed: { type: 'string' }, input: { type: 'string' } },
+  });
+  if (positionals.length === 0) return list();
+  const names = positionals.includes('all') ? [...targets.map(({ name }) => name), cLibrary.name] : positionals;
+  const chosen = names.filter((name) => name !== cLibrary.name).map(find);
+  const inputs = values.inputs === undefined ? undefined : numberOf('--inputs', values.inputs);
+  const seed = values.seed === undefined ? Date.now() % 2 ** 31 : numberOf('--seed', values.seed);
+  for (const target of chosen)
+    if (values.input === undefined) await runAside(target, { inputs: inputs ?? target.inputs ?? DEFAULT_INPUTS, seed });
+    else await again(target, values.input);
+  if (names.includes(cLibrary.name)) fuzzLibrary({ inputs: inputs ?? DEFAULT_INPUTS, seed, input: values.input });
+}
+
+function list(): void {
+  for (const { name, reads } of [...targets, cLibrary]) console.log(`${name.padEnd(14)} ${reads}`);
+  console.log(`\nnpm run fuzz -- TARGET… [--inputs N] [--seed S] [--input FILE]; all: each of them`);
+}
+
+function find(name: string): Target {
+  const found = targets.find((target) => target.name === name);
+  if (found) return found;
+  const names = [...targets.map((target) => target.name), cLibrary.name];
+  const near = nearest(name, names);
+  throw new Error(`there is no target ${name}; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`);
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`${option} expects a whole number, not "${text}"`);
+  return number;
+}
+
+async function again(target: Target, file: string): Promise<void> {
+  const isUnderstood = await judgeOne(target, readFileSync(file), file);
+  console.log(`${target.name}: ${file} is ${isUnderstood ? 'understood' : 'refused'}, as it should be`);
+}

@@ -1,0 +1,27 @@
+/** The thread in which run.ts has a target work. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Job, Report } from './lib/aside.ts';
+import { campaign, Finding } from './lib/campaign.ts';
+import { targets } from './targets/index.ts';
+
+/** Milliseconds that one input may take. */
+const LONGEST = 10;
+
+const { target: name, inputs, seed, progress } = workerData as Job;
+const told = new Float64Array(progress);
+const target = targets.find((each) => each.name === name);
+if (!target) throw new Error(`there is no target ${name}`);
+
+try {
+  const onInput = (index: number): void => {
+    told[0] = index;
+  };
+  report({ tally: await campaign(target, { inputs, seed, longest: target.longest ?? LONGEST, onInput }) });
+} catch (error) {
+  if (!(error instanceof Finding)) throw error;
+  report({ message: error.message, input: error.input, stack: (error.cause as Error).stack ?? `${error.cause}` });
+}
+
+function report(said: Report): void {
+  parentPort?.postMessage(said);
+}
