@@ -82,10 +82,15 @@ Asked ask_docker(const std::string &path, const std::string &id, ContainerNames 
   std::string answer;
   if (!socket.Connect(path)) return Asked::unknown;
   if (!socket.Send("GET /containers/" + id + "/json HTTP/1.0\r\nHost: localhost\r\n\r\n")) return Asked::silent;
-  if (!socket.ReadAll(&answer, deadline)) return Asked::silent;
+  return socket.ReadAll(&answer, deadline) ? read_answer(answer, names) : Asked::silent;
+}
+
+Asked read_answer(const std::string &answer, ContainerNames *names) {
   size_t body = answer.find("\r\n\r\n");
-  bool is_well = answer.compare(0, 7, "HTTP/1.") == 0 && answer.compare(8, 5, " 200 ") == 0;
-  if (!is_well || body == std::string::npos) return Asked::unknown;
+  if (body == std::string::npos) return Asked::unknown;
+  // `HTTP/1.0 200 OK`, or less of it.
+  bool is_well = answer.size() > 8 && answer.compare(0, 7, "HTTP/1.") == 0 && answer.compare(8, 5, " 200 ") == 0;
+  if (!is_well) return Asked::unknown;
   read_inspection(parse_json(answer.substr(body + 4)), names);
   return names->container.empty() ? Asked::unknown : Asked::told;
 }

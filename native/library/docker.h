@@ -12,4 +12,7 @@ enum class Asked { told, unknown, silent };
 // Docker, and Podman by the same interface: one HTTP request over its unix socket. Takes half a second at most.
 Asked ask_docker(const std::string &socket, const std::string &id, ContainerNames *names);
 
+// What a whole answer says.
+Asked read_answer(const std::string &answer, ContainerNames *names);
+
 #endif

@@ -36,18 +36,16 @@ export interface Bounds {
 export async function readAll(answer: IncomingMessage, { longest, deadline }: Bounds): Promise<string> {
   const late = new Error(`no whole answer within ${deadline / 1000} s`);
   const timer = setTimeout(() => answer.destroy(late), deadline);
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const read = new Bytes();
   try {
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > longest) throw new UnreadableError(`an answer of more than ${longest} bytes`);
+      read.append(chunk);
+      if (read.length > longest) throw new UnreadableError(`an answer of more than ${longest} bytes`);
     }
   } finally {
     clearTimeout(timer);
   }
-  return Buffer.concat(chunks).toString();
+  return read.take();
 }
 
 /** Calls back for each line that has something in it, until the answer is over. `longest`: bytes of one. */
@@ -56,20 +54,41 @@ export async function readLines(
   longest: number,
   onLine: (line: string) => void,
 ): Promise<void> {
-  let rest: Buffer[] = [];
-  let length = 0;
+  const rest = new Bytes();
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     let begin = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
-      const line = Buffer.concat([...rest, chunk.subarray(begin, end)]).toString();
-      rest = [];
-      length = 0;
+      rest.append(chunk.subarray(begin, end));
+      const line = rest.take();
       begin = end + 1;
       if (line.trim() !== '') onLine(line);
     }
-    rest.push(chunk.subarray(begin));
-    length += chunk.length - begin;
-    if (length > longest) throw new UnreadableError(`an event of more than ${longest} bytes`);
+    rest.append(chunk.subarray(begin));
+    if (rest.length > longest) throw new UnreadableError(`an event of more than ${longest} bytes`);
   }
-  if (length > 0) throw new UnreadableError('the stream ended in the middle of an event');
+  if (rest.length > 0) throw new UnreadableError('the stream ended in the middle of an event');
+}
+
+/** What has come so far, as bytes alone: who drips it byte by byte would have us keep a hundred for each. */
+class Bytes {
+  #bytes = Buffer.alloc(0);
+  length = 0;
+
+  append(part: Buffer): void {
+    const needed = this.length + part.length;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length));
+      this.#bytes.copy(larger, 0, 0, this.length);
+      this.#bytes = larger;
+    }
+    part.copy(this.#bytes, this.length);
+    this.length = needed;
+  }
+
+  /** As text; then it is empty. */
+  take(): string {
+    const text = this.#bytes.toString('utf8', 0, this.length);
+    this.length = 0;
+    return text;
+  }
 }

@@ -32,7 +32,9 @@ export interface FollowOptions {
 }
 
 const PAGE = '500';
-/** A watch that lived so long, in milliseconds, or told of a change, was a good one. */
+/** A million objects; nobody has as many. */
+const MOST_PAGES = 2_000;
+/** A watch that lived so long, in milliseconds, was a good one; one that told of a change had a reason to end, once. */
 const GOOD = 5_000;
 
 /** Resolves after `signal`; never rejects. */
@@ -54,7 +56,7 @@ export async function follow<Item>(api: Api, collection: Collection<Item>, optio
         version = seen;
         hasChanged = true;
       });
-      failures = hasChanged || Date.now() - begun > GOOD ? 0 : failures + 1;
+      failures = Date.now() - begun > GOOD ? 0 : hasChanged ? 1 : failures + 1;
     } catch (error) {
       if (signal.aborted) return;
       const fault = error instanceof ApiError ? faultOf(error) : 'failed';
@@ -87,7 +89,9 @@ async function list<Item>(api: Api, collection: Collection<Item>, { onFault }: F
   const all: Item[] = [];
   let next = '';
   let version: string | undefined;
+  let pages = 0;
   do {
+    if (++pages > MOST_PAGES) throw new ApiError(UNREADABLE, `a list of more than ${MOST_PAGES} pages`);
     const page = await api.get(collection.path, {
       ...collection.query,
       limit: PAGE,

@@ -8,13 +8,21 @@ export interface Field<Value> {
   readonly number: number;
   empty(): Value;
   /** Returns the new value. Throws when `raw` is not what the field has. All that is read here has a length. */
-  add(value: Value, raw: Uint8Array): Value;
+  add(value: Value, raw: Uint8Array, room: Room): Value;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 export type Message<F extends Fields> = {
   readonly [Name in keyof F]: F[Name] extends Field<infer Value> ? Value : never;
 };
+
+/** How many messages an answer may have in it yet: two bytes can be one, and it takes some hundred when it is read. */
+interface Room {
+  left: number;
+}
+
+/** Thousands of containers, each with all its labels. */
+const MOST_MESSAGES = 65_536;
 
 const decoder = new TextDecoder('utf-8');
 const encoder = new TextEncoder();
@@ -28,12 +36,12 @@ export function bytes(number: number): Field<Uint8Array> {
 }
 
 export function message<F extends Fields>(number: number, fields: F): Field<Message<F> | undefined> {
-  return { number, empty: () => undefined, add: (_, raw) => decode(fields, raw) };
+  return { number, empty: () => undefined, add: (_, raw, room) => decode(fields, raw, room) };
 }
 
 export function list<F extends Fields>(number: number, fields: F): Field<readonly Message<F>[]> {
-  const add = (value: readonly Message<F>[], raw: Uint8Array) => {
-    (value as Message<F>[]).push(decode(fields, raw));
+  const add = (value: readonly Message<F>[], raw: Uint8Array, room: Room) => {
+    (value as Message<F>[]).push(decode(fields, raw, room));
     return value;
   };
   return { number, empty: () => [], add };
@@ -43,18 +51,23 @@ const entry = { key: string(1), value: string(2) };
 
 /** map<string, string> */
 export function map(number: number): Field<ReadonlyMap<string, string>> {
-  const add = (value: ReadonlyMap<string, string>, raw: Uint8Array) => {
-    const { key, value: text } = decode(entry, raw);
+  const add = (value: ReadonlyMap<string, string>, raw: Uint8Array, room: Room) => {
+    const { key, value: text } = decode(entry, raw, room);
     return (value as Map<string, string>).set(key, text);
   };
   return { number, empty: () => new Map(), add };
 }
 
 /** Throws a RangeError or TypeError for what is not such a message. */
-export function decode<F extends Fields>(fields: F, input: Uint8Array): Message<F> {
-  const names = new Map(Object.entries(fields).map(([name, field]) => [field.number, name]));
+export function decode<F extends Fields>(
+  fields: F,
+  input: Uint8Array,
+  room: Room = { left: MOST_MESSAGES },
+): Message<F> {
+  if (room.left-- <= 0) throw new RangeError(`more than ${MOST_MESSAGES} messages in one`);
+  const { entries, names } = planOf(fields);
   const found: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) found[name] = field.empty();
+  for (const [name, field] of entries) found[name] = field.empty();
   const reader = new Reader(input);
   while (!reader.atEnd) {
     const tag = reader.varint();
@@ -62,9 +75,25 @@ export function decode<F extends Fields>(fields: F, input: Uint8Array): Message<
     const name = names.get(Math.floor(tag / 8));
     if (name === undefined) continue;
     if (!raw) throw new TypeError(`field ${name} is a number`);
-    found[name] = fields[name]?.add(found[name], raw);
+    found[name] = fields[name]?.add(found[name], raw, room);
   }
   return found as Message<F>;
+}
+
+interface Plan {
+  readonly entries: readonly (readonly [string, Field<unknown>])[];
+  readonly names: ReadonlyMap<number, string>;
+}
+
+const plans = new WeakMap<Fields, Plan>();
+
+function planOf(fields: Fields): Plan {
+  const before = plans.get(fields);
+  if (before) return before;
+  const entries = Object.entries(fields);
+  const plan = { entries, names: new Map(entries.map(([name, { number }]) => [number, name])) };
+  plans.set(fields, plan);
+  return plan;
 }
 
 /** A message whose fields are texts or such messages, by number; absent ones are left out. */

@@ -76,6 +76,20 @@ for (const [what, answer] of Object.entries({
     t.deepEqual(await ask(t, socket, NOBODY, 'aa11', 'bb22'), ['||', 'shop||']);
   });
 
+test('an answer that ends anywhere is no name', async (t) => {
+  const socket = join(temporaryDirectory(t), 'docker.sock');
+  const answer = 'HTTP/1.0 200 OK\r\nA: b\r\n\r\n{"Name":"/shop"}';
+  let length = 0;
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined).resume();
+    connection.end(answer.slice(0, length++));
+  }).listen(socket);
+  t.teardown(() => server.close());
+  const ids = Array.from({ length: answer.length + 1 }, (_, number) => `a${number}`);
+  const wanted = ids.map((_, number) => (number < answer.length ? '||' : 'shop||'));
+  t.deepEqual(await ask(t, socket, NOBODY, ...ids), wanted);
+});
+
 test('who floods is cut off', async (t) => {
   const { docker, socket } = await dockerServer(t);
   docker.answers.set('/containers/aa11/', (response) => response.end('x'.repeat(6 * 2 ** 20)));

@@ -131,6 +131,11 @@ test('no answer makes it crash: each cut of a good one, and bytes by chance, are
   t.is((await client.find(ID).catch((error) => error as CallError))?.constructor, CallError);
 });
 
+test('an answer of nothing but empty containers is not taken: two bytes would become some hundred', async (t) => {
+  const flood = Buffer.alloc(2 * 65_536, Buffer.from([0x0a, 0x00]));
+  t.is(await failure(t, { ListContainers: () => flood }), 'malformed');
+});
+
 test('a socket that nobody listens on, and one that speaks something else, are told within the deadline', async (t) => {
   const directory = temporaryDirectory(t);
   const nobody = createCri(join(directory, 'absent.sock'), 1_000);
