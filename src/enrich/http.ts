@@ -1,6 +1,7 @@
 /** Answers over HTTP, bounded in time and size: how runtimes and Kubernetes are asked. */
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { type RequestOptions, request as requestHttps } from 'node:https';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** An answer that is longer than anybody makes it, or that is over before its end. */
 export class UnreadableError extends Error {}
@@ -41,6 +42,7 @@ export async function readAll(answer: IncomingMessage, { longest, deadline }: Bo
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       read.append(chunk);
       if (read.length > longest) throw new UnreadableError(`an answer of more than ${longest} bytes`);
+      await nextTurn(); // a flood would have the thread for itself
     }
   } finally {
     clearTimeout(timer);
@@ -65,6 +67,7 @@ export async function readLines(
     }
     rest.append(chunk.subarray(begin));
     if (rest.length > longest) throw new UnreadableError(`an event of more than ${longest} bytes`);
+    await nextTurn();
   }
   if (rest.length > 0) throw new UnreadableError('the stream ended in the middle of an event');
 }

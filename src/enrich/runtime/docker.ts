@@ -15,16 +15,16 @@ export interface DockerOptions {
   readonly open?: typeof openAnswer;
 }
 
-/** Bytes: of a whole answer, and of one event. */
-const LONGEST = { answer: 16 * 2 ** 20, event: 2 ** 20 };
+/** Bytes: of what is said of one container, of ten thousand, and of one event. */
+const LONGEST = { container: 2 ** 21, list: 2 ** 24, event: 2 ** 20 };
 
 export function createDocker(options: DockerOptions): Runtime {
   const { name, socket, labels, patience = 5_000, open: openAt = openAnswer } = options;
   const read: Reader = { runtime: name, wanted: labels };
   const open = (path: string, signal: AbortSignal) =>
     openAt({ socketPath: socket, path, agent: false, signal, headers: { host: 'localhost' } }, patience);
-  const readBody = (answer: IncomingMessage) =>
-    readAll(checked(answer), { longest: LONGEST.answer, deadline: patience });
+  const readBody = (answer: IncomingMessage, longest: number) =>
+    readAll(checked(answer), { longest, deadline: patience });
   return {
     name,
     socket,
@@ -35,7 +35,7 @@ export function createDocker(options: DockerOptions): Runtime {
         answer.resume();
         return undefined;
       }
-      return readInspection(parseObject(await readBody(answer)), read);
+      return readInspection(parseObject(await readBody(answer, LONGEST.container)), read);
     },
     async watch(events, signal) {
       const ended = new AbortController();
@@ -46,7 +46,7 @@ export function createDocker(options: DockerOptions): Runtime {
         const since = Math.floor(Date.now() / 1000);
         const answer = await open(`/events?since=${since}&filters=${encodeURIComponent(filters)}`, either);
         events.onConnected();
-        const list = await readBody(await open('/containers/json', either));
+        const list = await readBody(await open('/containers/json', either), LONGEST.list);
         for (const [id, found] of readList(list, read)) events.onFound(id, found);
         await readLines(checked(answer), LONGEST.event, (line) => tell(parseObject(line), read, events));
       } finally {
