@@ -1,5 +1,5 @@
 /**
- * Millions of damaged inputs through what reads what others wrote: `npm run fuzz -- TARGET… [--inputs N] [--seed S]`, or one
+ * Millions of damaged inputs through what reads what others wrote: `npm run fuzz -- TARGET… [--runs N] [--seed S]`, or one
  * that was kept: `npm run fuzz -- TARGET --input FILE`. Ends with 1 and the input when a target breaks its word. docs/fuzzing.md
  */
 import { readFileSync } from 'node:fs';
@@ -23,12 +23,12 @@ await main().catch((error) => {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { inputs: { type: 'string' }, seed: { type: 'string' }, input: { type: 'string' } },
+    options: { runs: { type: 'string' }, seed: { type: 'string' }, input: { type: 'string' } },
   });
   if (positionals.length === 0) return list();
   const names = positionals.includes('all') ? [...targets.map(({ name }) => name), cLibrary.name] : positionals;
   const chosen = names.filter((name) => name !== cLibrary.name).map(find);
-  const inputs = values.inputs === undefined ? undefined : numberOf('--inputs', values.inputs);
+  const inputs = values.runs === undefined ? undefined : numberOf('--runs', values.runs);
   const seed = values.seed === undefined ? Date.now() % 2 ** 31 : numberOf('--seed', values.seed);
   for (const target of chosen)
     if (values.input === undefined) await runAside(target, { inputs: inputs ?? target.inputs ?? DEFAULT_INPUTS, seed });
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
 
 function list(): void {
   for (const { name, reads } of [...targets, cLibrary]) console.log(`${name.padEnd(14)} ${reads}`);
-  console.log(`\nnpm run fuzz -- TARGET… [--inputs N] [--seed S] [--input FILE]; all: each of them`);
+  console.log(`\nnpm run fuzz -- TARGET… [--runs N] [--seed S] [--input FILE]; all: each of them`);
 }
 
 function find(name: string): Target {
