@@ -1,4 +1,5 @@
 import type { Target } from '../lib/target.ts';
+import { args } from './arguments.ts';
 import { cgroup } from './cgroup.ts';
 import { config } from './config.ts';
 import { cri } from './cri.ts';
@@ -22,6 +23,7 @@ export const targets: readonly Target[] = [
   recording,
   dns,
   dnsStream,
+  args,
   cgroup,
   proc,
   cri,

@@ -49,8 +49,8 @@ const shapes: readonly RegExp[] = [
   /-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY|CERTIFICATE|MESSAGE|SIGNATURE)[A-Z ]*-----[\s\S]*?(?:-----END [A-Z0-9 ]*-----|$)/g,
   // Access keys of AWS: A, who it is of, and 16 letters and digits.
   /\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{12,}\b/g,
-  // And what belongs to them: 40 characters of base64.
-  /(?<![\w/+=.-])(?=(?:[^a-z]*[a-z]){6})(?=(?:[^A-Z]*[A-Z]){6})(?=[^\d]*\d)[A-Za-z0-9/+]{40}(?![\w/+=.-])/g,
+  // And what belongs to them: 40 characters of base64, looked for first: what is in them is only counted where they are.
+  /(?<![\w/+=.-])(?=[A-Za-z0-9/+]{40}(?![\w/+=.-]))(?=(?:[^a-z]{0,34}[a-z]){6})(?=(?:[^A-Z]{0,34}[A-Z]){6})(?=\D{0,39}\d)[A-Za-z0-9/+]{40}/g,
   // JSON Web Tokens and what is like them: JSON in base64 begins with {" .
   /\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}/g,
   // A key of OpenSSH without its head.
@@ -62,8 +62,8 @@ const shapes: readonly RegExp[] = [
   /(?<=\bdiscord(?:app)?\.com\/api\/webhooks\/\d+\/)[\w-]+/g,
   /(?<=\bwebhook\.office\.com\/webhookb2\/)[\w@/-]+/g,
   // What an Authorization header has, where its name is not beside it.
-  /(?<=\b[Bb]earer\s+)[\w.~+/-]{6,}=*/g,
-  /(?<=\b[Bb]asic\s+)(?=[a-z]*[A-Z0-9])[A-Za-z0-9+/]{8,}=*/g,
+  /(?<=\b[Bb]earer\s{1,8})[\w.~+/-]{6,}=*/g,
+  /(?<=\b[Bb]asic\s{1,8})(?=[a-z]*[A-Z0-9])[A-Za-z0-9+/]{8,}=*/g,
   // OpenSSL's way to give a password in the line.
   /(?<=(?:^|\s)pass:)\S+/g,
   new RegExp(`(?<![A-Za-z0-9])(?:${prefixes.join('|')})(?=[\\w.-]*[0-9A-Z])[\\w.-]{12,}`, 'g'),
