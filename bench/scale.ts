@@ -25,15 +25,15 @@ interface Dimension {
   readonly name: string;
   readonly kind: 'connections' | 'processes' | 'namespaces' | 'cgroups';
   readonly counts: readonly number[];
-  /** Connections at each point where it is not them that grow; counts are KiB of each then. */
+  /** Connections at each point where it is not them that grow, but what each of them sends: counts are MiB of all then. */
   readonly connections?: number;
 }
 
-const FROM_TO = [1000, 2000, 4000, 8000];
-const FEWER = [250, 500, 1000, 2000];
+const FROM_TO = [1000, 3000, 9000];
+const FEWER = [250, 750, 1500];
 const dimensions: readonly Dimension[] = [
   { name: 'connection', kind: 'connections', counts: FROM_TO },
-  { name: 'KiB of each of 1,000 connections', kind: 'connections', counts: [0, 64, 256, 1024], connections: 1000 },
+  { name: 'MiB, by 1,000 connections', kind: 'connections', counts: [0, 64, 256, 1024], connections: 1000 },
   { name: 'process with a connection', kind: 'processes', counts: FROM_TO },
   { name: 'cgroup with a connection', kind: 'cgroups', counts: FEWER },
   { name: 'network namespace with a connection', kind: 'namespaces', counts: FEWER },
@@ -80,7 +80,7 @@ async function measure(dimension: Dimension, directory: string): Promise<Record<
       const idle = await idleCost(agent.pid);
       const least = new Map<number, Cost>();
       const live = (count: number) => {
-        const bytes = connections ? count * 1024 : 64;
+        const bytes = connections ? Math.floor((count * 2 ** 20) / connections) : 64;
         return runLives(namespace, kind, connections ?? count, ['--bytes', `${bytes}`, '--directory', directory]);
       };
       await live(counts[0] ?? 0); // warms up
@@ -110,14 +110,12 @@ const removeCgroups = makeRoot(root);
 const directory = join(version2(), root, 'lives');
 mkdirSync(directory);
 try {
-  const rows: string[] = [];
+  console.log('| one more | from … to | BPF µs (fit) | agent µs (fit) |\n| --- | --- | --- | --- |');
   for (const dimension of dimensions.filter(({ name }) => name.includes(values.only))) {
     const { agent, bpf } = await measuringBpf(() => measure(dimension, directory));
     const range = `${dimension.counts[0]}…${dimension.counts.at(-1)}`;
-    rows.push(`| ${dimension.name} | ${range} | ${cell(lineThrough(bpf))} | ${cell(lineThrough(agent))} |`);
+    console.log(`| ${dimension.name} | ${range} | ${cell(lineThrough(bpf))} | ${cell(lineThrough(agent))} |`);
   }
-  console.log('| one more | from … to | BPF µs (fit) | agent µs (fit) |\n| --- | --- | --- | --- |');
-  console.log(rows.join('\n'));
 } finally {
   await removeCgroups();
 }
