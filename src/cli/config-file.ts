@@ -48,7 +48,9 @@ function read(file: string): string {
     if (text.length > LONGEST) throw new Error('it is longer than 1 MiB');
     return text;
   } catch (error) {
-    throw new UsageError(printable(`--config ${file}: ${(error as Error).message}`, 400));
+    throw new UsageError(
+      printable(`--config ${file}: ${(error as Error).message}; give a YAML file that can be read`, 400),
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import { mayHaveSecret, readPairs, type Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
+import { parseDuration } from './units.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -64,6 +65,10 @@ export function isTurnedOn(env: Environment, signal: Signal): boolean {
 /** OTEL_METRIC_EXPORT_INTERVAL: milliseconds, as a time that an option understands. */
 export function readMetricInterval(env: Environment): Setting | undefined {
   const setting = read(env, 'OTEL_METRIC_EXPORT_INTERVAL');
+  if (setting && parseDuration(`${setting.text}ms`) === undefined)
+    throw new UsageError(
+      `${setting.source} expects a number of milliseconds above 0, not ${JSON.stringify(setting.text)}`,
+    );
   return setting && { ...setting, text: `${setting.text}ms` };
 }
 

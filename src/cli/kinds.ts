@@ -103,6 +103,14 @@ export function someOf<const Word extends string>(placeholder: string, ...words:
     placeholder,
     words,
     expects: `some of ${words.join(',')}, with commas between`,
+    explain: (text) => {
+      const unknown = text
+        .split(',')
+        .find((part) => !(words as string[]).includes(part.trim()))
+        ?.trim();
+      const meant = unknown ? nearest(unknown, words) : undefined;
+      return meant && `there is no ${unknown}; did you mean ${meant}?`;
+    },
     parse: (text) => {
       const given = text.split(',').map((part) => part.trim());
       const found = words.filter((word) => given.includes(word));

@@ -138,7 +138,8 @@ function create(file: string): number {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const remedy = code === 'EEXIST' ? 'give --record the name of a new file' : 'give --record a file that can be made';
-    throw new StartError(code === 'EEXIST' ? `${file} is there already` : message, remedy, { cause: error });
+    const why = code === 'ENOENT' ? `${file} cannot be made: there is no such directory` : message;
+    throw new StartError(code === 'EEXIST' ? `${file} is there already` : why, remedy, { cause: error });
   }
 }
 

@@ -109,7 +109,9 @@ function open(file: string): number {
   try {
     return openSync(file, 'r');
   } catch (error) {
-    throw new StartError((error as Error).message, 'name a file made with --record', { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : message;
+    throw new StartError(`replay ${file}: ${why}`, 'name a file made with --record', { cause: error });
   }
 }
 

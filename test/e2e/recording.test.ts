@@ -132,7 +132,10 @@ test.serial('what cannot be recorded or replayed is one sentence', async (t) => 
   const directory = temporaryDirectory(t);
   const missing = await replay(join(directory, 'none'), []);
   t.is(missing.code, 1);
-  t.regex(missing.stderr, /^sockflow: cannot start: ENOENT.*; name a file made with --record\n$/);
+  t.regex(
+    missing.stderr,
+    /^sockflow: cannot start: replay \/\S+: there is no such file; name a file made with --record\n$/,
+  );
   const unwritable = await result(spawnAgent(['--record', join(directory, 'none/file')]));
   t.is(unwritable.code, 1);
   t.regex(unwritable.stderr, /^sockflow: cannot start: .*; give --record a file that can be made\n$/);

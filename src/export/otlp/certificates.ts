@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { StartError } from '../../errors.ts';
 import type { NamedFile, Settings } from './settings.ts';
 
 /** PEM; undefined: not given. */
@@ -27,7 +28,7 @@ export class CertificateFiles {
   #lookedAt = performance.now();
   #badStamp = '';
 
-  /** Throws an Error of one line when a file can't be read, or is not what it should be. */
+  /** Throws a StartError of one line when a file can't be read, or is not what it should be. */
   constructor(sources: Sources, say: (message: string) => void, lookAgainMs = LOOK_AGAIN) {
     this.#sources = sources;
     this.#say = say;
@@ -83,10 +84,10 @@ function readPem(file: NamedFile | undefined): Buffer | undefined {
     pem = readFileSync(file.path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'error';
-    throw new Error(`${file.source} expects a PEM file that can be read, not "${file.path}" (${code})`, { cause });
+    throw refusal(`${file.source} expects a PEM file that can be read, not "${file.path}" (${code})`, cause);
   }
   // Without one Node would take an empty list of authorities without a word.
-  if (!pem.includes('-----BEGIN ')) throw new Error(`${file.source} expects a PEM file, which "${file.path}" is not`);
+  if (!pem.includes('-----BEGIN ')) throw refusal(`${file.source} expects a PEM file, which "${file.path}" is not`);
   return pem;
 }
 
@@ -94,6 +95,10 @@ function check(found: Certificates, file: NamedFile | undefined): void {
   try {
     createSecureContext({ ...found });
   } catch (cause) {
-    throw new Error(`${file?.source} "${file?.path}": ${(cause as Error).message}`, { cause });
+    throw refusal(`${file?.source} "${file?.path}": ${(cause as Error).message}`, cause);
   }
+}
+
+function refusal(message: string, cause?: unknown): StartError {
+  return new StartError(message, 'give a file that this process may read, or leave the option out', { cause });
 }
