@@ -74,7 +74,7 @@ static __always_inline void attempt_begins(struct bpf_sock_addr *ctx, struct con
   fresh->flags = SF_FLAG_ATTEMPT;
   fresh->start_ns = bpf_ktime_get_boot_ns();
   fresh->dialled_port = bpf_ntohs(ctx->user_port);
-  owner_from_current(fresh, SF_OWNER_OPEN);
+  owner_by_opening(fresh);
   if (!connection_create(sk, fresh)) count(SF_COUNT_DROPPED_NOTES);
 }
 

@@ -31,7 +31,7 @@ static __always_inline void client_begins(struct sock *sk) {
   if (noted && noted->role == SF_ROLE_CLIENT && !(noted->flags & SF_FLAG_ESTABLISHED)) return; /* seen to already */
   if (noted) leftover(noted, (__u64)sk);
   struct connection c = {.role = SF_ROLE_CLIENT, .start_ns = bpf_ktime_get_boot_ns(), .cookie = cookie};
-  owner_from_current(&c, SF_OWNER_OPEN);
+  owner_by_opening(&c);
   connection_begin(sk, &c, SF_COUNT_CONNECTS);
 }
 
@@ -85,6 +85,14 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
 /* An accepted socket that nobody used yet belongs to who gives it up. */
 static __always_inline void given_up(struct connection *c) {
   if (c && c->role == SF_ROLE_SERVER && c->attribution < SF_OWNER_RELEASE) owner_from_current(c, SF_OWNER_RELEASE);
+}
+
+#define STATE(state) (1U << (state))
+
+/* A third of the changes of a connection is of no use below: both programs look no further. */
+static __always_inline bool says_something(int oldstate, int newstate) {
+  __u32 to = STATE(TCP_SYN_SENT) | STATE(TCP_LISTEN) | STATE(TCP_FIN_WAIT1) | STATE(TCP_LAST_ACK) | STATE(TCP_CLOSE);
+  return (STATE(newstate) & to) || oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV;
 }
 
 static __always_inline void state_changes(struct sock *sk, int oldstate, int newstate) {

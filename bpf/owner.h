@@ -33,6 +33,34 @@ struct {
   __type(value, struct listener);
 } listeners SEC(".maps");
 
+/*
+ * Listeners of one address, by the low bits of their port; at least as many as there are. Most listen on all addresses, and
+ * where nobody does otherwise each accepted connection is spared a look-up that finds nothing.
+ */
+#define PORT_GROUPS 4096
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, PORT_GROUPS);
+  __type(key, __u32);
+  __type(value, __u32);
+} of_one_address SEC(".maps");
+
+static __always_inline __u32 *listeners_of_one_address(__u16 port) {
+  __u32 group = port & (PORT_GROUPS - 1);
+  return bpf_map_lookup_elem(&of_one_address, &group);
+}
+
+static __always_inline bool is_of_all_addresses(const struct listener_key *key) {
+  const __u64 *address = (const __u64 *)key->address;
+  return !address[0] && !address[1];
+}
+
+static __always_inline void listener_counts(const struct listener_key *key, int more) {
+  __u32 *others = listeners_of_one_address(key->port);
+  if (others && !is_of_all_addresses(key)) __sync_fetch_and_add(others, more);
+}
+
 static __always_inline void listener_address(struct listener_key *key, const struct sock *sk) {
   key->netns = sk->__sk_common.skc_net.net->ns.inum;
   key->port = sk->__sk_common.skc_num;
@@ -56,21 +84,26 @@ static __always_inline void listener_begin(const struct sock *sk, __u32 pid, __u
     return;
   }
   struct listener fresh = {.sk = (__u64)sk, .pid = pid, .process = process, .sockets = 1};
-  if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) count(SF_COUNT_DROPPED_LISTENERS);
+  listener_counts(&key, 1);
+  if (!bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY)) return;
+  listener_counts(&key, -1);
+  count(SF_COUNT_DROPPED_LISTENERS);
 }
 
 static __always_inline void listener_end(const struct sock *sk) {
   struct listener_key key = {};
   listener_address(&key, sk);
   struct listener *listener = bpf_map_lookup_elem(&listeners, &key);
-  if (listener && __sync_fetch_and_add(&listener->sockets, -1) == 1) bpf_map_delete_elem(&listeners, &key);
+  if (!listener || __sync_fetch_and_add(&listener->sockets, -1) != 1) return;
+  if (!bpf_map_delete_elem(&listeners, &key)) listener_counts(&key, -1);
 }
 
 /* Who listens for this accepted socket: its own address first, then the wildcard of its family, then the dual-stack one. */
 static __always_inline struct listener *listener_of(const struct sock *sk) {
   struct listener_key key = {};
   listener_address(&key, sk);
-  struct listener *found = bpf_map_lookup_elem(&listeners, &key);
+  const __u32 *others = listeners_of_one_address(key.port);
+  struct listener *found = others && *others ? bpf_map_lookup_elem(&listeners, &key) : NULL;
   if (found) return found;
   __builtin_memset(key.address, 0, sizeof(key.address));
   return bpf_map_lookup_elem(&listeners, &key);
@@ -130,6 +163,13 @@ static __always_inline void remember_user(struct seen *seen, __u64 cookie) {
   seen->cookie = cookie;
   seen->mm = (__u64)task->mm;
   seen->pid = task->tgid;
+}
+
+/* Whoever goes on using what it opened is known already. */
+static __always_inline void owner_by_opening(struct connection *connection) {
+  owner_from_current(connection, SF_OWNER_OPEN);
+  struct seen *seen = seen_of(connection->cookie);
+  if (seen && connection->process) remember_user(seen, connection->cookie);
 }
 
 static __always_inline void owner_by_use(const struct sock *sk) {

@@ -1,7 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
-import { attribute, observe, only } from '../support/agent.ts';
+import { attribute, observe, only, withAgent } from '../support/agent.ts';
 import { type Exchange, type ExchangeOptions, exchange } from '../support/exchange.ts';
 import { faults, idFaults } from '../support/expected.ts';
+import { ofEnd, watching, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import type { ServerMode } from '../support/workload.ts';
 
@@ -71,4 +72,32 @@ test.serial('accept, fork, exec: the program that serves owns the connection', a
 
 test.serial('a listener inherited by another program: the program that accepts owns the connection', async (t) => {
   await servedByAnother(t, 'activation');
+});
+
+test.serial('what waits to be accepted is of who listens, on one address, on all, and on all behind one', async (t) => {
+  await withLab(t, async (lab) => {
+    await withAgent(watching(lab.namespace, '--events', 'open'), async (agent) => {
+      const ofListener = async (port: number, times: number, address = '127.0.0.1') => {
+        await lab.client.connect(address, port);
+        await agent.waitFor('the server side', () => ofEnd(agent.records(), 'server', port).length === times);
+        const record = ofEnd(agent.records(), 'server', port).at(-1);
+        t.like(
+          { ...record?.resource, ...record?.attributes },
+          {
+            'process.pid': lab.server.pid,
+            'process.executable.path': lab.serverFile,
+            'sockflow.process.attribution': 'listener',
+          },
+        );
+      };
+      const { fd, port } = await lab.server.listen('127.0.0.1');
+      await ofListener(port, 1);
+      await ofListener((await lab.server.listen('0.0.0.0')).port, 1);
+      await ofListener((await lab.server.listen('::1')).port, 1, '::1');
+      await ofListener((await lab.server.listen('::')).port, 1, '::1');
+      await lab.server.do('close', fd);
+      await lab.server.listen('0.0.0.0', 128, 0, port);
+      await ofListener(port, 2);
+    });
+  });
 });
