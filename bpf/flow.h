@@ -20,12 +20,14 @@ struct flow_key {
 };
 
 struct flow {
-  __u64 start_ns; /* 0: there is none (the flow of all others, in struct flow_socket) */
-  __u64 last_ns;
+  __u32 jiffy; /* of the last reading of the clock; first, as the next four, what each datagram touches: one cache line */
+  __u32 round; /* of the last report */
   __u64 sent_bytes;
   __u64 received_bytes;
   __u64 sent_packets;
   __u64 received_packets;
+  __u64 start_ns; /* 0: there is none (the flow of all others, in struct flow_socket) */
+  __u64 last_ns;
   __u64 reported_sent_bytes; /* at the last update record */
   __u64 reported_received_bytes;
   __u64 reported_sent_packets;
@@ -41,8 +43,6 @@ struct flow {
   __u8 flags;
   __u32 netns;
   __u32 interface;
-  __u32 round; /* of the last report */
-  __u32 jiffy; /* of the last reading of the clock */
   __u8 family;
 };
 
