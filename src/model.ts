@@ -338,6 +338,8 @@ export interface Exporter {
   exportLookups?(lookups: readonly LookupRecord[]): void;
   /** So much waits already that a source which can wait, should; absent where nothing ever waits. */
   isBusy?(): boolean;
+  /** It is short of room and will have some in a moment, if it gets one; absent where that never helps. */
+  isMakingRoom?(): boolean;
   /** Sends what is left until `deadline` (milliseconds, as Date.now()), then gives up and counts. Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }

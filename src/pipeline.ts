@@ -115,7 +115,8 @@ export async function startPipeline(
   };
 
   const isBusy = (): boolean => exporters.some((exporter) => exporter.isBusy?.());
-  const watched = source.start({ onBatch, onEnd: callbacks.onEnd, isBusy });
+  const isMakingRoom = (): boolean => exporters.some((exporter) => exporter.isMakingRoom?.());
+  const watched = source.start({ onBatch, onEnd: callbacks.onEnd, isBusy, isMakingRoom });
   isReady = true;
 
   // What is never answered ends without a batch.

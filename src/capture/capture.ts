@@ -12,6 +12,7 @@ import {
   type NativeCapture,
   type NativePrivileged,
 } from './native.ts';
+import type { Sink } from './source.ts';
 import { sfCounter } from './wire.gen.ts';
 
 const addon = loadAddon();
@@ -36,6 +37,9 @@ function names(enumeration: string, prefix: RegExp): string[] {
   return addon.enumeration(enumeration).map((name) => name.replace(prefix, '').toLowerCase());
 }
 
+/** Milliseconds: one that stands still for longer holds up nothing. */
+const LONGEST_TURN = 250;
+
 export interface Capture {
   readonly features: Features;
   counts(): KernelCounts;
@@ -48,7 +52,7 @@ export interface Capture {
 /** Throws StartError with a remedy. `debug` gets the whole verifier log. */
 export function startCapture(
   options: CaptureOptions,
-  onBatch: (buffer: ArrayBuffer, length: number) => void,
+  { onBatch, isMakingRoom }: Pick<Sink, 'onBatch' | 'isMakingRoom'>,
   debug: (text: string) => void,
   privileged?: NativePrivileged,
 ): Capture {
@@ -56,12 +60,14 @@ export function startCapture(
   try {
     const native = new addon.Capture(options, privileged?.takeReaderChannel());
     let isScheduled = false;
-    const endTurn = (): void => {
+    // A turn brings more than a disk takes in one: meanwhile the ring keeps what comes.
+    const endTurn = (begin: number): void => {
+      if (isMakingRoom() && performance.now() - begin < LONGEST_TURN) return void setTimeout(endTurn, 1, begin);
       isScheduled = false;
       native.turnEnded();
     };
     const take = (buffer: ArrayBuffer, length: number): void => {
-      if (!isScheduled) setImmediate(endTurn);
+      if (!isScheduled) setImmediate(endTurn, performance.now());
       isScheduled = true;
       onBatch(buffer, length);
     };

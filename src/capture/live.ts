@@ -39,8 +39,8 @@ export function openLive(options: Options, log: Log, ledger: Ledger, willLeave =
     describe: (pid, serial) => describeFromProc(pid, serial, proc, files),
     identify: (emit) =>
       identify(options, log, ledger, emit, options.commandArgs ? [createArgumentsEnricher(proc, files)] : []),
-    start({ onBatch }: Sink) {
-      capture = startCapture(captureOptions(options, selection), onBatch, (text) => log.debug(text), privileged);
+    start(sink: Sink) {
+      capture = startCapture(captureOptions(options, selection), sink, (text) => log.debug(text), privileged);
       snapshots = setInterval(() => capture.requestSnapshot(), options.interval);
       return describe(options, selection, capture.features);
     },

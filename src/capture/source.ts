@@ -48,4 +48,6 @@ export interface Sink {
   onEnd(): void;
   /** An output has more than it can write soon: who can wait, should. */
   isBusy(): boolean;
+  /** An output is about to have room again: who can wait for a moment should. */
+  isMakingRoom(): boolean;
 }

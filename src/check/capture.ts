@@ -56,11 +56,7 @@ async function attachAll(options: Options): Promise<Features> {
     },
     existing: false,
   };
-  const capture = startCapture(
-    wanted,
-    () => undefined,
-    () => undefined,
-  );
+  const capture = startCapture(wanted, { onBatch: () => undefined, isMakingRoom: () => false }, () => undefined);
   await capture.stop();
   return capture.features;
 }

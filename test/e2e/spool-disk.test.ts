@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, only, startAgent } from '../support/agent.ts';
 import { freePort } from '../support/collector.ts';
-import { builtPreload } from '../support/compile.ts';
+import { built, builtPreload } from '../support/compile.ts';
 import { exchange } from '../support/exchange.ts';
+import { allEnded } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { eventually, output } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { logsFileIn, readKilled, startUnbuffered, unique } from '../support/unbuffered-collector.ts';
+
+/** Connections: their records are more than twice what memory has room for. */
+const STORM = 15_000;
 
 interface Rig {
   readonly agent: Agent;
@@ -149,6 +153,25 @@ test.serial(
       t.is(code, 0);
       t.regex(summary, new RegExp(`sent \\d+ to stdout and ${total} to otlp-logs, unsent 0, lost 0`));
       t.deepEqual(unique(readKilled(logsFileIn(directory))).differing, []);
+    });
+  },
+);
+
+test.serial(
+  'a storm while nobody takes its records: all of them are on the disk, not only what memory has room for',
+  async (t) => {
+    await withNamespace(async (namespace) => {
+      const spool = temporaryDirectory(t);
+      const args = ['--otlp-endpoint', `http://127.0.0.1:${await freePort()}`, '--no-metrics', '--spool', spool];
+      const agent = await startAgent([...only(namespace), ...args, '--queue-size', '16MiB', '--events', 'close'], {
+        stdout: 'ignore',
+      });
+      t.teardown(() => agent.kill9());
+      await namespace.run(built('bench/storm.c'), ['connections', `${STORM}`]);
+      t.is(await allEnded(namespace), '');
+      const { code, summary } = await agent.stop('SIGTERM');
+      t.is(code, 0);
+      t.regex(summary, new RegExp(`kept for the next run ${2 * STORM}, unsent 0, lost 0$`));
     });
   },
 );

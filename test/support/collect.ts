@@ -27,6 +27,7 @@ export function collect(source: Source): Collected {
     onBatch: (buffer, length) => records.push(...identity.pass(decoder.decode(buffer, length))),
     onEnd: resolve,
     isBusy: () => false,
+    isMakingRoom: () => false,
   });
   return { records, ledger, ended };
 }

@@ -26,7 +26,7 @@ import { startOtlpHttpServer } from '../support/otlp-http-server.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../support/otlp-records.ts';
 import { startOtlpServer } from '../support/otlp-server.ts';
 import { fill, openPipe, readAvailable } from '../support/pipe.ts';
-import { settled } from '../support/processes.ts';
+import { PATIENCE, settled as settledWithin } from '../support/processes.ts';
 import { ok, refused } from '../support/scripted-transport.ts';
 import { segments, batch as spoolBatch, takeAll } from '../support/spool.ts';
 import { Subscriber } from '../support/subscriber.ts';
@@ -39,6 +39,7 @@ const records = (count: number) => Array.from({ length: count }, (_, number) => 
 const lines = (count: number) => Array.from({ length: count }, () => `${'x'.repeat(99)}\n`);
 const silent = { warn: () => undefined, limited: () => undefined, debug: () => undefined };
 const nothing = () => undefined;
+const settled = <T>(ask: () => T, wanted: (answer: T) => boolean) => settledWithin(ask, wanted, PATIENCE);
 
 /** Loses `count` records; returns how many others were delivered. */
 type Way = (t: ExecutionContext, count: number, ledger: Ledger) => number | Promise<number>;
@@ -198,7 +199,7 @@ const ways: Readonly<Record<string, Way>> = {
     const directory = temporaryDirectory(t);
     const before = createDeliveryRig(() => 'hang', {}, undefined, new Ledger());
     const spool = spoolFor(directory, new Ledger());
-    spool.watchMemory(() => before.delivery.unsaved);
+    spool.watchMemory(() => before.delivery.waiting.unsaved);
     before.delivery.push(batchOf(count));
     // Who is killed leaves its files as they are.
     const left = temporaryDirectory(t);

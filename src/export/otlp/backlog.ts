@@ -199,6 +199,11 @@ export class Backlog {
     return 'free';
   }
 
+  /** More than half of the memory is taken, and the disk is at work to free it. */
+  get isMakingRoom(): boolean {
+    return this.#storing.size > 0 && this.bytes > this.#limit / 2;
+  }
+
   /** Records in memory alone. */
   get unsaved(): number {
     let total = 0;

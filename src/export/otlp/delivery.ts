@@ -89,9 +89,9 @@ export class Delivery {
     return this.#backlog.bytes;
   }
 
-  /** Records in memory that are neither sent nor on disk. */
-  get unsaved(): number {
-    return this.#backlog.unsaved;
+  /** What waits in memory. */
+  get waiting(): Pick<Backlog, 'unsaved' | 'isMakingRoom'> {
+    return this.#backlog;
   }
 
   /** Bytes on disk; undefined without a spool. */

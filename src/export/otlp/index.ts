@@ -80,6 +80,7 @@ function select(logs: OtlpLogsExporter, { selection, options }: ExporterContext)
       if (selection.lookups.otlp) logs.exportLookups(lookups.filter(hasFailed));
     },
     isBusy: () => logs.queuedBytes > options.queueSize / 2,
+    isMakingRoom: () => logs.delivery.waiting.isMakingRoom,
     shutdown: (deadline) => logs.shutdown(deadline),
   };
 }

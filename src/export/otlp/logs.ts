@@ -12,7 +12,7 @@ export interface OtlpLogsOptions extends OtlpOptions, LogWriterOptions, Delivery
   readonly spool?: Spool | undefined;
 }
 
-export interface OtlpLogsExporter extends Omit<Required<Exporter>, 'isBusy'> {
+export interface OtlpLogsExporter extends Omit<Required<Exporter>, 'isBusy' | 'isMakingRoom'> {
   /** Bytes that wait to be sent, the open batch included. */
   readonly queuedBytes: number;
   readonly delivery: Delivery;
@@ -28,7 +28,7 @@ export function createOtlpLogsExporter(options: OtlpLogsOptions, ledger: Ledger,
   const { spool } = options;
   const delivery = new Delivery({ name: LOGS_EXPORTER, title, transport, ledger, say, limits: options, spool });
   const writer = new LogWriter(options);
-  spool?.watchMemory(() => delivery.unsaved + writer.count);
+  spool?.watchMemory(() => delivery.waiting.unsaved + writer.count);
   return new OtlpLogs(writer, new Batcher(writer, delivery, { ...options, flushMs }), ledger, delivery);
 }
 

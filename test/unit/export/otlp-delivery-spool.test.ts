@@ -236,3 +236,21 @@ test('a batch from the disk that is too large by now is divided, and forgotten w
   t.is(second.delivery.spoolBytes, 0);
   t.deepEqual(lost(second), {});
 });
+
+test('room is being made while memory is more than half full and the disk is at work, and only then', async (t) => {
+  const batch = batchOf(20);
+  const limits = { queueBytes: batch.bytes.length * 10 };
+  const without = createDeliveryRig(down, limits);
+  for (let count = 0; count < 8; count++) without.delivery.push(batch);
+  t.false(without.delivery.waiting.isMakingRoom);
+  await without.delivery.shutdown(Date.now());
+  const rig = createSpoolRig(t, down, undefined, limits);
+  for (let count = 0; count < 4; count++) rig.delivery.push(batch);
+  t.false(rig.delivery.waiting.isMakingRoom);
+  for (let count = 0; count < 4; count++) rig.delivery.push(batch);
+  t.true(rig.delivery.waiting.isMakingRoom);
+  await rig.transport.until(() => !rig.delivery.waiting.isMakingRoom);
+  t.true(rig.spool.records > 0);
+  t.deepEqual(lost(rig), {});
+  await rig.delivery.shutdown(later());
+});

@@ -38,7 +38,7 @@ test('the count follows what is in memory alone: up, down when it is on the disk
   let isUp = false;
   const rig = createDeliveryRig(() => (isUp ? ok : refused('retry', 'unavailable')), {}, spool, ledger);
   let open = 0;
-  spool.watchMemory(() => rig.delivery.unsaved + open);
+  spool.watchMemory(() => rig.delivery.waiting.unsaved + open);
   t.is(markIn(directory), undefined);
   open = 3;
   await untilMarked(directory, 3);
