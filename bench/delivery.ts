@@ -23,6 +23,7 @@ import { Ledger } from '../src/ledger.ts';
 import type { ConnectionRecord } from '../src/model.ts';
 import { type Collector, freePort, startCollector } from '../test/support/collector.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';
+import { cpuOf, sumOf } from './lib/measure.ts';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -214,6 +215,12 @@ function sayArrivals(collectors: readonly Collector[], made: number): void {
   console.log(`${made} records made, ${arrived} arrived, ${made - arrived} missing, ${doubled} doubled`);
 }
 
+/** Microseconds of the last one. */
+function cpuOfCollector(collectors: readonly Collector[]): number {
+  const { pid } = collectors.at(-1) as Collector;
+  return sumOf(cpuOf(pid)) / 1000;
+}
+
 /** Ten seconds with a Collector, the outage, then until nothing waits; all at the same rate. */
 async function outage(): Promise<void> {
   const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
@@ -253,12 +260,16 @@ async function outage(): Promise<void> {
     const bytes = spool?.bytes ?? 0;
     collectors.push(await start('after'));
     const back = performance.now();
+    const before = { agent: process.cpuUsage(), collector: cpuOfCollector(collectors), sent: sentBy(ledger) };
     let live = 0;
     while (sentBy(ledger) === 0 || (spool?.records ?? 0) > 0) {
       await sleep(20);
       live = Math.max(live, exporter.queuedBytes);
     }
     const drained = (performance.now() - back) / 1000;
+    const { user, system } = process.cpuUsage(before.agent);
+    const cpu = { agent: user + system, collector: cpuOfCollector(collectors) - before.collector };
+    const taken = sentBy(ledger) - before.sent;
     clearInterval(load);
     await exporter.shutdown(Date.now() + 60_000);
     await collectors[1]?.stop();
@@ -268,6 +279,10 @@ async function outage(): Promise<void> {
     );
     console.log(
       `drained in ${drained.toFixed(1)} s, ${(spooled / drained).toFixed(0)} records/s beside the live ones, of which at most ${(live / 2 ** 20).toFixed(1)} MiB waited`,
+    );
+    const perRecord = (microseconds: number) => (microseconds / taken).toFixed(1);
+    console.log(
+      `CPU of a record meanwhile: the Collector's ${perRecord(cpu.collector)} µs, this side's, which makes the live ones as well, ${perRecord(cpu.agent)} µs; together ${((cpu.agent + cpu.collector) / 1e6 / drained).toFixed(2)} CPUs`,
     );
     if (!values.sink) sayArrivals(collectors, made);
   } finally {
