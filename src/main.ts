@@ -1,9 +1,11 @@
 /** The process: reads what was typed, runs the agent, and alone ends it. */
 import { dirname } from 'node:path';
+import { isatty } from 'node:tty';
 import type { Environment } from './cli/environment.ts';
 import type { Options } from './cli/options.ts';
 import { parseCommandLine } from './cli/parse.ts';
 import { comeFirst } from './cli/priority.ts';
+import { createProgressLine } from './cli/progress.ts';
 import { reload } from './cli/reload.ts';
 import { checkBuilt, run, type StartPipeline } from './cli/run.ts';
 import type { Service } from './cli/service.ts';
@@ -68,7 +70,10 @@ function runAgent(
 ): Promise<number> {
   // Some may change: cli/reload.ts.
   const options = { ...given };
-  const log = createLog(() => options.logLevel, stderr.write);
+  const line = isatty(2) ? createProgressLine(stderr.write) : undefined;
+  // Where records are on the same terminal, they show how far it is.
+  const progress = replay !== undefined && isatty(1) && options.format !== 'none' ? undefined : line?.show;
+  const log = createLog(() => options.logLevel, line?.write ?? stderr.write);
   for (const warning of warnings) log.warn(warning);
   return run(options, {
     log,
@@ -80,6 +85,7 @@ function runAgent(
     },
     onException: (callback) => process.on('uncaughtException', callback),
     service: findService,
+    progress,
   });
 }
 

@@ -20,6 +20,8 @@ export interface Pipeline {
   /** What is watched and where it goes, for the `ready` line. */
   readonly description: string;
   kernelCounts(): KernelCounts;
+  /** The part of the source that was read, 0 to 1; absent where it has no end. */
+  progress?(): number;
   /** Stops capturing, sends what is left until `deadline` (as Date.now()). Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }
@@ -127,6 +129,7 @@ export async function startPipeline(
   return {
     description: `${watched}; outputs: ${named}; ${identity.description}`,
     kernelCounts: () => source.counts(),
+    ...(source.progress && { progress: () => source.progress?.() ?? 0 }),
     shutdown(deadline) {
       stopping ??= stop(deadline);
       return stopping;

@@ -97,6 +97,8 @@ export class Writer {
     if (this.#isClosed) return;
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined;
+      // What came in the same turn, behind the last look, would wait for whatever comes next.
+      if (this.#chunks.length > 0) this.start();
     });
   }
 
@@ -105,9 +107,13 @@ export class Writer {
     this.start();
     const late = new AbortController();
     const overdue = wait(Math.max(0, deadline - Date.now()), undefined, { signal: late.signal }).catch(() => {});
-    await Promise.race([this.#draining, overdue]);
+    await Promise.race([this.#written(), overdue]);
     late.abort();
     this.#abandon();
+  }
+
+  async #written(): Promise<void> {
+    while (this.#draining) await this.#draining;
   }
 
   async #drain(): Promise<void> {

@@ -23,6 +23,8 @@ export interface Source {
   /** Throws StartError. Resolves to what is watched, and what is off and why, for the `ready` line. */
   start(sink: Sink): string;
   counts(): KernelCounts;
+  /** The part of it that was read, 0 to 1. A live source has no end, and no progress. */
+  progress?(): number;
   /** What this kernel and host let it see, by name; empty before the start. A recording has no say in it. */
   capabilities?(): Readonly<Record<string, boolean>>;
   /** Resolves when the last batch was delivered. Idempotent. */

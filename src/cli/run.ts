@@ -6,12 +6,15 @@ import type { Log } from '../log.ts';
 import { formatSummary } from './books.ts';
 import { createLossWatch } from './losses.ts';
 import type { Options } from './options.ts';
+import { watchProgress } from './progress.ts';
 import type { Service } from './service.ts';
 
 /** The part of pipeline.ts that is used here. */
 export interface Pipeline {
   readonly description: string;
   kernelCounts(): KernelCounts;
+  /** The part of all that was done, 0 to 1; absent where there is no end. */
+  progress?(): number;
   shutdown(deadline: number): Promise<void>;
 }
 
@@ -32,6 +35,8 @@ export interface Surroundings {
   readonly onException: (callback: (error: unknown) => void) => void;
   /** The service manager, where there is one; asked for after the start. */
   readonly service?: () => Promise<Service | undefined>;
+  /** Shows what takes long; undefined: it is over. Absent where nobody waits at a terminal. */
+  readonly progress?: ((text: string | undefined) => void) | undefined;
 }
 
 /** Why it stops: `quiet` is a closed stdout, which needs no words. */
@@ -44,7 +49,7 @@ const GRACE = 1_000;
 
 export async function run(
   options: Options,
-  { log, start, onSignal, onException, service }: Surroundings,
+  { log, start, onSignal, onException, service, progress = () => undefined }: Surroundings,
 ): Promise<number> {
   const ledger = new Ledger();
   const end = Promise.withResolvers<Reason>();
@@ -57,7 +62,9 @@ export async function run(
   });
   const onOutputLost = (reason: string) => end.resolve(judge(reason));
   const onEnd = () => end.resolve({ how: 'asked' });
+  progress('starting: the kernel side is loaded, older connections are found');
   const pipeline = await tryStart(() => start(options, log, ledger, { onOutputLost, onEnd }), atOnce.promise, log);
+  progress(undefined);
   if (typeof pipeline === 'number') return pipeline;
 
   const errors = countExceptions(onException, log, end.resolve);
@@ -68,16 +75,26 @@ export async function run(
     options.duration === undefined ? undefined : setTimeout(end.resolve, options.duration, { how: 'asked' });
   const sayLosses = createLossWatch(options, log, ledger, () => pipeline.kernelCounts());
   const watch = setInterval(sayLosses, WATCH);
+  const replayed = () => `replaying, ${Math.floor(100 * (pipeline.progress?.() ?? 0))} %`;
+  const endProgress = pipeline.progress ? watchProgress(progress, replayed) : () => undefined;
 
   const reason = await end.promise;
   clearTimeout(timer);
   clearInterval(watch);
+  endProgress();
   manager?.stopping();
+  const endFlush = watchProgress(progress, countDown(Date.now() + options.shutdownTimeout));
   const isAtOnce = await stop(pipeline, options, atOnce.promise, log);
+  endFlush();
   if (reason.how === 'quiet') return 0;
   if (reason.how === 'failed') log.error(reason.message);
   log.say(formatSummary(ledger, pipeline.kernelCounts(), { isAtOnce, internalErrors: errors() }));
   return reason.how === 'failed' ? 1 : 0;
+}
+
+function countDown(deadline: number): () => string {
+  const left = () => Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
+  return () => `stopping: sending what waits, for ${left()} s at most; Ctrl-C: at once`;
 }
 
 function judge(reason: string): Reason {

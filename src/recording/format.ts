@@ -23,6 +23,8 @@ export const frameKind = {
 export interface Frame {
   readonly kind: number;
   readonly time: bigint;
+  /** Bytes of the file up to its end. */
+  readonly end: number;
   /** Its own memory. */
   readonly payload: Buffer<ArrayBuffer>;
 }
@@ -81,8 +83,8 @@ export function* readFrames(fd: number): Generator<Frame, boolean> {
     if (length > LONGEST) throw new RecordingError(`at byte ${position} there is no frame`);
     const payload = readBytes(fd, length, position + HEAD);
     if (payload.length < length) return true;
-    yield { kind: head.readUInt32LE(4), time: head.readBigUInt64LE(8), payload };
     position += HEAD + ((length + 7) & ~7);
+    yield { kind: head.readUInt32LE(4), time: head.readBigUInt64LE(8), end: position, payload };
   }
 }
 

@@ -1,5 +1,5 @@
 /** A recording as a source of batches: `sockflow replay FILE`. Needs neither root nor the machine that it was made on. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Identity, Sink, Source } from '../capture/source.ts';
 import type { Options } from '../cli/options.ts';
@@ -44,6 +44,8 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
   const scope = scopeOf(options);
   let now = begin;
   let counts = noCounts;
+  const { size } = fstatSync(fd);
+  let read = 0;
   let isStopped = false;
   let ended: Promise<void> | undefined;
 
@@ -54,6 +56,7 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
   };
   const take = (frame: Frame, { onBatch }: Sink): void => {
     now = frame.time;
+    read = frame.end;
     if (frame.kind === frameKind.counts) counts = readCounts(frame.payload);
     if (frame.kind !== frameKind.batch) return;
     const batch = within(toBatch(frame), scope);
@@ -98,6 +101,7 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
       return `replaying ${file}, recorded at ${toIso(begin)} on ${host.name} (Linux ${kernel}, sockflow ${host.agentVersion})`;
     },
     counts: () => counts,
+    progress: () => read / size,
     async stop() {
       isStopped = true;
       await ended;

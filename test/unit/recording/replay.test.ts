@@ -96,6 +96,7 @@ test('what is replayed is what was recorded, names included', async (t) => {
   t.is(again.records[0]?.interfaceName, 'eth0');
   t.deepEqual(again.records[1]?.process, live.records[1]?.process, 'what was read from /proc, too');
   t.is(again.source.counts().opened, 3);
+  t.is(again.source.progress?.(), 1);
   t.is(again.source.host.name, 'secret-host');
   t.deepEqual(again.said, []);
 });
