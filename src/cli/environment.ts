@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import { mayHaveSecret, readPairs, type Signal } from '../export/otlp/settings.ts';
 import { nearest } from './nearest.ts';
 import { entries, type Key, type Option, variableName } from './options.ts';
+import { quote } from './tokens.ts';
 import { parseDuration } from './units.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -45,7 +46,7 @@ export function readEndpoint(env: Environment, signal: Signal): string | undefin
   if (!setting) return undefined;
   // The SDK would fall back to localhost without a word.
   if (!URL.parse(setting.text.includes('://') ? setting.text : `http://${setting.text}`)) {
-    const came = mayHaveSecret(setting.text) ? '' : `, not "${setting.text}"`;
+    const came = mayHaveSecret(setting.text) ? '' : `, not ${quote(setting.text)}`;
     throw new UsageError(`${setting.source} expects a URL such as http://localhost:4317${came}`);
   }
   return setting.text;
@@ -83,7 +84,7 @@ export function readHistogram(env: Environment): Setting | undefined {
   const text = setting && aggregations[setting.text.toLowerCase()];
   if (setting && text === undefined)
     throw new UsageError(
-      `${setting.source} expects one of ${Object.keys(aggregations).join(', ')}, not "${setting.text}"`,
+      `${setting.source} expects one of ${Object.keys(aggregations).join(', ')}, not ${quote(setting.text)}`,
     );
   return setting && text ? { ...setting, text } : undefined;
 }

@@ -127,7 +127,7 @@ function checkTransports(given: Given, sent: Signals, env: Environment): void {
     try {
       readSettings({ endpoint, protocol, headers: given.otlpHeader }, signal, env);
     } catch (error) {
-      throw new UsageError((error as Error).message);
+      throw new UsageError(printable((error as Error).message, 400));
     }
 }
 

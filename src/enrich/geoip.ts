@@ -102,6 +102,8 @@ function openReader(bytes: Buffer): Reader<Response> {
 }
 
 function explain(error: unknown): string {
+  // A pointer in it leads to itself.
+  if (error instanceof RangeError) return 'it is damaged';
   const { code, message } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' ? 'there is no such file' : message;
 }

@@ -22,6 +22,7 @@ export const mmdb: Target = {
   name: 'mmdb',
   reads: 'files of --geoip',
   few: 1_000,
+  longest: 50,
   open() {
     const file = inputFile('x.mmdb');
     const seeds = seedsOf(

@@ -79,15 +79,19 @@ for (const [what, answer] of Object.entries({
 test('an answer that ends anywhere is no name', async (t) => {
   const socket = join(temporaryDirectory(t), 'docker.sock');
   const answer = 'HTTP/1.0 200 OK\r\nA: b\r\n\r\n{"Name":"/shop"}';
-  let length = 0;
+  // First the one that is hardest to read; a machine that is busy may not get to all of them.
+  const lengths = [7, ...Array.from({ length: answer.length }, (_, length) => length)];
+  const asked = lengths.values();
   const server = createServer((connection) => {
     connection.on('error', () => undefined).resume();
-    connection.end(answer.slice(0, length++));
+    connection.end(answer.slice(0, asked.next().value ?? 0));
   }).listen(socket);
   t.teardown(() => server.close());
-  const ids = Array.from({ length: answer.length + 1 }, (_, number) => `a${number}`);
-  const wanted = ids.map((_, number) => (number < answer.length ? '||' : 'shop||'));
-  t.deepEqual(await ask(t, socket, NOBODY, ...ids), wanted);
+  const names = await ask(t, socket, NOBODY, ...lengths.map((_, number) => `a${number}`));
+  t.deepEqual(
+    names,
+    lengths.map(() => '||'),
+  );
 });
 
 test('who floods is cut off', async (t) => {
