@@ -1,9 +1,11 @@
 import test, { type ExecutionContext } from 'ava';
+import { directFiles } from '../../../../src/capture/process-files.ts';
 import { parseEndpoint } from '../../../../src/export/zmq/endpoint.ts';
 import { createZmqExporter, type ZmqContext } from '../../../../src/export/zmq/index.ts';
 import { Ledger } from '../../../../src/ledger.ts';
 import type { ConnectionRecord, Exporter } from '../../../../src/model.ts';
 import { makeProcess, makeRecord } from '../../../support/otlp-records.ts';
+import { eventually } from '../../../support/processes.ts';
 import { field, Subscriber } from '../../../support/subscriber.ts';
 
 const silent = { warn: () => undefined, limited: () => undefined, debug: () => undefined };
@@ -123,5 +125,22 @@ test('what is no flow, and what was not asked for, is in no book', async (t) => 
   await exporter.shutdown(soon());
   await subscriber.stop();
   t.deepEqual([[...context.ledger.sent], context.ledger.lost], [[['ntopng', 1]], []]);
+  t.is(subscriber.flows().length, 1);
+});
+
+test('ports that cannot be looked at are counted, and flows go on', async (t) => {
+  const subscriber = await Subscriber.start(undefined, 'tcp://127.0.0.1:*', '--bind', 'flow', 'listening-ports');
+  t.teardown(() => subscriber.kill());
+  const sockets = () => Promise.reject(new Error('broken'));
+  const context = { ...contextOf([subscriber]), files: { ...directFiles('/proc'), sockets } };
+  const exporter = await createZmqExporter(context);
+  await eventually(
+    'a look at the ports',
+    () => context.ledger.faulted.map(({ stage, what }) => `${stage} ${what}`),
+    (faults) => faults.length > 0 && faults.every((fault) => fault === 'export ntopng_ports'),
+  );
+  exporter.export([makeRecord(1)]);
+  await exporter.shutdown(soon());
+  await subscriber.stop();
   t.is(subscriber.flows().length, 1);
 });
