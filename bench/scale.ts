@@ -1,16 +1,6 @@
-/**
- * How the agent's cost grows: CPU of its threads and of its BPF programs over more and more of one thing, and the straight line
- * through it. Connections have to cost each the same, bytes nothing; what is new (a process, a cgroup, a network namespace) costs
- * once. Each point is the least of a few rounds, since what others do meanwhile only adds.
- *
- *   npm run bench:scale -- [--rounds 3] [--only bytes]
- */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { makeRoot } from '../test/support/cgroup.ts';
-import { runLives, version2 } from './lib/hardships/lives.ts';
+import { makeCgroup, runLives } from './lib/hardships/lives.ts';
 import { withScene } from './lib/hardships/rig.ts';
 import { type Line, lineThrough, type Point } from './lib/line.ts';
 import { bpfRunTime, cpuOf, measuringBpf, sumOf, untilIdle } from './lib/measure.ts';
@@ -105,10 +95,7 @@ function cell({ slope, fit }: Line): string {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 process.setMaxListeners(0);
 
-const root = `sockflow-scale-${process.pid}`;
-const removeCgroups = makeRoot(root);
-const directory = join(version2(), root, 'lives');
-mkdirSync(directory);
+const { directory, remove } = makeCgroup('scale');
 try {
   console.log('| one more | from … to | BPF µs (fit) | agent µs (fit) |\n| --- | --- | --- | --- |');
   for (const dimension of dimensions.filter(({ name }) => name.includes(values.only))) {
@@ -117,5 +104,5 @@ try {
     console.log(`| ${dimension.name} | ${range} | ${cell(lineThrough(bpf))} | ${cell(lineThrough(agent))} |`);
   }
 } finally {
-  await removeCgroups();
+  remove();
 }

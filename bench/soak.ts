@@ -8,17 +8,16 @@
  * --own: for a machine that others use meanwhile, the agent watches the bench's own network namespace alone; those that come
  * and go are not seen then.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { only, startAgent } from '../test/support/agent.ts';
 import { objectsOf } from '../test/support/bpf.ts';
-import { makeRoot } from '../test/support/cgroup.ts';
 import { built } from '../test/support/compile.ts';
 import { type Namespace, withNamespace } from '../test/support/netns.ts';
 import { family } from '../test/support/processes.ts';
 import { books } from '../test/support/summary.ts';
-import { type Kind, runLives, version2 } from './lib/hardships/lives.ts';
+import { type Kind, makeCgroup, runLives } from './lib/hardships/lives.ts';
 import { lineThrough } from './lib/line.ts';
 import { Sink } from './lib/sink.ts';
 
@@ -114,10 +113,7 @@ function verdict(samples: readonly Sample[]): string[] {
 process.setMaxListeners(0);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-const name = `sockflow-soak-${process.pid}`;
-const removeCgroups = makeRoot(name);
-const directory = `${version2()}/${name}/lives`;
-mkdirSync(directory);
+const { directory, remove } = makeCgroup('soak');
 
 try {
   await withNamespace(async (namespace) => {
@@ -151,5 +147,5 @@ try {
     if (grown.length > 0 || !isWhole || Object.keys(lost).length > 0 || code !== 0) process.exitCode = 1;
   });
 } finally {
-  await removeCgroups();
+  remove();
 }

@@ -1,11 +1,11 @@
 /** What can befall the agent itself: too little of something, or no time to run. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { family, settled } from '../../../test/support/processes.ts';
+import { family } from '../../../test/support/processes.ts';
 import { Sockets } from '../../../test/support/sockets.ts';
-import { runLives } from './lives.ts';
+import { makeCgroup, runLives } from './lives.ts';
 import { endure, type Hardship, type Row, type Scene, type Trouble } from './rig.ts';
 
 const STALL = join(import.meta.dirname, '../../../test/support/stall.ts');
@@ -84,8 +84,7 @@ function write(directory: string, settings: Limit['set']): void {
 
 /** Starts in a cgroup of its own, which gets its limit when it is ready, and is rid of it when the load is over. */
 async function withLimit({ controller, set, lift }: Limit, name: string): Promise<Row> {
-  const directory = join(rootOf(controller), `sockflow-hardship-${process.pid}`);
-  mkdirSync(directory);
+  const { directory, remove } = makeCgroup('limit', rootOf(controller));
   const through = ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', directory];
   const begin = async () => {
     write(directory, set);
@@ -94,18 +93,8 @@ async function withLimit({ controller, set, lift }: Limit, name: string): Promis
   try {
     return await endure({ name, options: () => ({ through }), begin });
   } finally {
-    await settled(() => isRemoved(directory), Boolean);
+    remove();
   }
-}
-
-/** The kernel lets go of a cgroup a moment after its last process. */
-function isRemoved(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Not yet.
-  }
-  return !existsSync(directory);
 }
 
 const MEMORY = `${256 * 2 ** 20}`;

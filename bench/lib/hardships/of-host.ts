@@ -1,11 +1,10 @@
 /** What befalls the host: processes, network namespaces and cgroups by the thousand. */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeRoot } from '../../../test/support/cgroup.ts';
 import { built } from '../../../test/support/compile.ts';
 import { books } from '../../../test/support/summary.ts';
 import { peakMemory } from '../measure.ts';
-import { runLives, version2 } from './lives.ts';
+import { makeCgroup, runLives } from './lives.ts';
 import { endure, type Hardship, hasLines, RECORDS, type Row, type Scene, untilNormal, withScene } from './rig.ts';
 
 const PROCESSES = 20_000;
@@ -15,15 +14,12 @@ const CGROUPS = 1000;
 const LIFE = ['--parallel', '16', '--life', '50'];
 
 async function cgroups(name: string): Promise<Row> {
-  const root = `sockflow-hardship-${process.pid}`;
-  const remove = makeRoot(root);
-  const directory = join(version2(), root, 'lives');
-  mkdirSync(directory);
+  const { directory, remove } = makeCgroup('hardship');
   try {
     const args = [...LIFE, '--directory', directory];
     return await endure({ name, load: (namespace) => runLives(namespace, 'cgroups', CGROUPS, args) });
   } finally {
-    await remove();
+    remove();
   }
 }
 
