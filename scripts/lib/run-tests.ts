@@ -3,7 +3,7 @@
  *
  * Runs lint, unit tests and end-to-end tests, then looks for what they left behind on the machine. The last line is
  * `N passed, N failed`: tests, lint tools (one each) and the check for leftovers. FILEs: only these tests.
- * STAGE: lint, unit, e2e or integration; integration runs only when it is asked for.
+ * STAGE: lint, unit, e2e, integration or kernels; the last two run only when they are asked for.
  */
 
 import { spawn } from 'node:child_process';
@@ -64,6 +64,7 @@ function chooseStages(): Stage[] {
     e2e: tests('end-to-end tests', [...sideBySide, 'test/e2e/**/*.test.ts', ...alone.map((file) => `!${file}`)]),
     alone: tests('end-to-end tests that need the machine for themselves', [...oneByOne, ...alone]),
     integration: tests('integration tests', [...oneByOne, integrationTests]),
+    kernels: tests('tests on other kernels', [...oneByOne, 'test/kernels/*.test.ts']),
   };
   if (options.only === undefined) return [stages.lint, stages.unit, stages.e2e, stages.alone];
   if (options.only === 'integration' && globSync(integrationTests, { cwd: root }).length === 0) return [];

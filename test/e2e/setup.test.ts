@@ -73,7 +73,7 @@ for (const [title, installs] of [
   });
 
 test('an argument that it does not know is refused', (t) => {
-  refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing, --test or --integration/);
+  refuses(t, run([setup, '--tests']), /unknown argument --tests; expected nothing, --test, --integration or --kernels/);
 });
 
 interface Outcome {

@@ -5,7 +5,7 @@ import type { Namespace } from './netns.ts';
 export type Counters = Readonly<Record<string, number>>;
 
 /** Pairs of lines, `Group: name name …` and `Group: value value …`. */
-function parse(text: string): Counters {
+export function parseCounters(text: string): Counters {
   const counters: Record<string, number> = {};
   const lines = text.trim().split('\n');
   for (let i = 0; i + 1 < lines.length; i += 2) {
@@ -20,7 +20,7 @@ function parse(text: string): Counters {
 
 /** /proc/net is that of the process that reads it, so it has to be read by one inside. */
 export async function readCounters(namespace: Namespace): Promise<Counters> {
-  return parse(await namespace.run('cat', ['/proc/net/snmp', '/proc/net/netstat']));
+  return parseCounters(await namespace.run('cat', ['/proc/net/snmp', '/proc/net/netstat']));
 }
 
 /** What was counted between two readings. */
