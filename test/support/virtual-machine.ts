@@ -31,15 +31,9 @@ export interface Machine {
 export async function runMachine(machine: Machine): Promise<string> {
   const console = join(machine.directory, 'console');
   writeFileSync(console, '');
-  const [program = '', ...args] = [
-    ...TIED,
-    'timeout',
-    String(machine.seconds),
-    'nice',
-    '-n',
-    '5',
-    ...qemu(machine, console),
-  ];
+  // timeout has a child of its own, which is to end with it.
+  const bounded = [...TIED, 'timeout', String(machine.seconds), ...TIED, 'nice', '-n', '5'];
+  const [program = '', ...args] = [...bounded, ...qemu(machine, console)];
   const { code, stderr } = await result(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] }));
   const said = readFileSync(console, 'utf8');
   if (code === 124)

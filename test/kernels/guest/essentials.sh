@@ -34,7 +34,7 @@ counters() { cat /proc/net/snmp /proc/net/netstat; }
 # --- the agent ---
 
 start_agent() {
-  "$sockflow" --format json --network-namespace "$namespace" --interval 1s \
+  setpriv --pdeathsig KILL "$sockflow" --format json --network-namespace "$namespace" --interval 1s \
     --events open,update,close,failed,retransmit,reset,drop \
     </dev/null >"$results/records.jsonl" 2>"$results/said" &
   agent=$!
@@ -108,13 +108,23 @@ attempts() {
   wait_until all_ended
 }
 
-# Both ends of each in one process, which does what it is told.
+# Both ends of each in one process, which does what it is told and lives for a minute at most: one for each.
 directed() {
+  # The modules that it takes are loaded by now.
+  nft list ruleset
+  lose_segments
+  stop_losing
+  local step
+  for step in datagrams lost_segments reset; do
+    say $step
+    told $step
+  done
+}
+
+told() {
   coproc sockets { exec "$programs/sockets"; }
   local pid=$sockets_PID
-  datagrams
-  lost_segments
-  reset
+  "$1"
   eval "exec ${sockets[1]}>&-"
   wait $pid
   wait_until all_ended
@@ -124,9 +134,16 @@ directed() {
 call() {
   echo "$*" >&"${sockets[1]}"
   read -r -u "${sockets[0]}" answer
-  result=$(grep -o '"result":-\?[0-9]*' <<<"$answer" | cut -d : -f 2)
+  result=${answer#*'"result":'}
+  result=${result%%,*}
   ((result >= 0)) || fail "$*: $answer"
 }
+
+lose_segments() {
+  nft -f - <<<'table inet lossy { chain in { type filter hook input priority 0; meta l4proto tcp drop; }; }'
+}
+
+stop_losing() { nft delete table inet lossy; }
 
 datagrams() {
   local server client port
@@ -160,18 +177,15 @@ lost_segments() {
   local port client server
   connect
   echo "$port" >"$results/lossy-port"
-  nft add table inet lossy
-  nft add chain inet lossy in '{ type filter hook input priority 0; }'
-  nft add rule inet lossy in meta l4proto tcp drop
+  lose_segments
   retransmitted=$(tcp_counter RetransSegs)
   call send $client 10
   wait_until was_retransmitted
-  nft delete table inet lossy
+  stop_losing
   call receive $server 10
   wait_until was_updated
   call close $client
   call close $server
-  wait_until all_ended
 }
 
 was_retransmitted() { (($(tcp_counter RetransSegs) >= retransmitted + 2)); }
@@ -187,7 +201,6 @@ reset() {
   call linger $server 0
   call close $server
   call close $client
-  wait_until all_ended
 }
 
 # --- help ---
