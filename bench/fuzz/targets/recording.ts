@@ -112,6 +112,7 @@ function createReplayer() {
       },
       onEnd: resolve,
       isBusy: () => false,
+      isMakingRoom: () => false,
     });
     await promise;
     await given.stop();

@@ -9,7 +9,7 @@ import { Ledger } from '../../../src/ledger.ts';
 import type { Process } from '../../../src/model.ts';
 
 const files = directFiles('/proc');
-const WAIT = 'process.stdin.resume()';
+const WAIT = 'process.stdin.resume(); console.log(1)';
 
 function enrich(process: Process | undefined) {
   const ledger = new Ledger();
@@ -29,10 +29,11 @@ test('arguments of a process that lives come from /proc, without secrets, and cu
       ['first', '[CUT]'],
     ],
   ] as const) {
-    const child = spawn(process.execPath, ['-e', WAIT, ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
-    await once(child, 'spawn');
+    const child = spawn(process.execPath, ['-e', WAIT, '--', ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+    // Between exec and the program there is a moment without arguments.
+    await once(child.stdout, 'data');
     const told = enrich(describeFromProc(child.pid ?? 0, 1));
-    t.deepEqual(told.args, [process.execPath, '-e', WAIT, ...shown]);
+    t.deepEqual(told.args, [process.execPath, '-e', WAIT, '--', ...shown]);
     t.deepEqual([...told.faults], []);
     child.stdin?.end();
     await once(child, 'exit');

@@ -61,7 +61,8 @@ test('both transports are no choice', (t) => {
 });
 
 for (const [title, given, message] of [
-  ['a value that is none', { events: ['opened'] }, 'events expects some of open,update'],
+  ['a value that is none', { events: ['everything'] }, 'events expects some of open,update'],
+  ['a value that is nearly one', { events: ['opened'] }, 'events: there is no opened; did you mean open?'],
   ['a wrong type', { interval: {} }, 'interval expects a time such as 500ms'],
   ['a list that is empty', { transports: [] }, 'transports expects some of tcp,udp'],
   ['a limit of nothing', { queueLimit: 0 }, 'queueLimit expects a whole number from 1 to 16777216, not "0"'],
