@@ -102,7 +102,7 @@ const environments: readonly Wrong[] = [
 
 const files: readonly Wrong[] = [
   config('interval: soon', `FILE:1:1: interval expects ${TIME}, not "soon"`),
-  config('tcp: true\ntcp: false', 'FILE:2:1: Map keys must be unique'),
+  config('tcp: true\ntcp: false', 'FILE:2:1: tcp is there twice: keys are unique'),
   config('- tcp', 'FILE:1:1: expects options, such as interval: 10s'),
   config('tcp: true\notlp-endpont: x', 'FILE:2:1: otlp-endpont is not an option; did you mean otlp-endpoint?'),
   config(
