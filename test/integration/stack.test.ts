@@ -115,7 +115,8 @@ interface Rule {
   readonly name: string;
   readonly health: string;
   readonly lastError?: string;
-  readonly state: 'inactive' | 'pending' | 'firing';
+  /** `unknown`: not looked at yet. */
+  readonly state: 'unknown' | 'inactive' | 'pending' | 'firing';
   readonly alerts: readonly { readonly labels: Readonly<Record<string, string>> }[];
 }
 
@@ -125,7 +126,7 @@ const alerting = ['SockflowLosesRecords', 'ConnectsFail', 'SegmentsSentAgain', '
 async function checkAlerts(t: ExecutionContext, { pushed }: Stack): Promise<void> {
   const rules = await settled(
     async () => (await ask<Rules>(`${pushed.url}/api/v1/rules`)).data.groups.flatMap((group) => group.rules),
-    (all) => all.every(({ name, state }) => !alerting.includes(name) || state !== 'inactive'),
+    (all) => all.every(({ name, state }) => state !== 'unknown' && (!alerting.includes(name) || state !== 'inactive')),
     WAIT,
   );
   const active = rules.filter(({ state }) => state !== 'inactive').map(({ name }) => name);
