@@ -20,8 +20,8 @@ struct flow_key {
 };
 
 struct flow {
-  __u32
-      jiffy; /* of the last reading of the clock; first, as the next four, what each datagram touches: one cache line */
+  /* What each datagram touches stands first: one cache line. */
+  __u32 jiffy; /* of the last reading of the clock */
   __u32 round; /* of the last report */
   __u64 sent_bytes;
   __u64 received_bytes;

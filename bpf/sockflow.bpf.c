@@ -60,8 +60,10 @@ int BPF_PROG(tcp_state_missed, struct sock *sk, int oldstate, int newstate) {
   return 0;
 }
 
-/* First use by sending: send, sendfile, io_uring. Called for TCP only, since Linux 6.16. A kernel thread that goes on with what
- * a process has begun (kTLS, sockmap) owns nothing. */
+/*
+ * First use by sending: send, sendfile, io_uring. Called for TCP only, since Linux 6.16. A kernel thread that goes on with what
+ * a process has begun (kTLS, sockmap) owns nothing.
+ */
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(sending, const struct sock *sk) {
   if (((struct task_struct *)bpf_get_current_task_btf())->mm) owner_by_use(sk);

@@ -21,6 +21,17 @@ export interface KernelCounts {
   folded: number;
 }
 
+/** Of a source that has not said anything yet. */
+export const noCounts: KernelCounts = {
+  opened: 0,
+  closed: 0,
+  live: 0,
+  lost: {},
+  dropped: {},
+  udp: { opened: 0, closed: 0, live: 0 },
+  folded: 0,
+};
+
 export type Stage = 'kernel' | 'native' | 'capture' | 'correlate' | 'enrich' | 'export';
 
 /**

@@ -4,7 +4,6 @@ import { readOwnNetworkNamespace } from '../export/host.ts';
 import { isPlainUrl, mayHaveSecret } from '../export/otlp/settings.ts';
 import { defaultMetricAttributes, metricAttributeNames, readLabelKey } from '../export/semconv.ts';
 import { type ColumnName, columnNames } from '../export/text/column-names.ts';
-import { type Endpoint, parseEndpoint, parsePublicKey } from '../export/zmq/endpoint.ts';
 import { type Account, findAccount } from './account.ts';
 import { nearest } from './nearest.ts';
 import { parseDuration, parseInteger, parsePair, parseSize } from './units.ts';
@@ -265,51 +264,4 @@ function parseNetworkName(text: string): NamedNetwork | undefined {
   const [cidr = '', name = ''] = parsePair(text) ?? [];
   const network = parseNetwork(cidr);
   return network && name !== '' ? { ...network, name } : undefined;
-}
-
-/** Where a server of OTLP is. What a path means depends on the protocol, so it is looked at when that is known. */
-export const otlpUrl: Kind<string> = {
-  type: 'value',
-  placeholder: 'URL',
-  expects:
-    'a URL such as http://localhost:4317, https://collector:4317 or unix:///run/otlp.sock, without user, password or query',
-  isSecret: mayHaveSecret,
-  parse: (text) => {
-    const url = URL.parse(text);
-    if (url?.protocol === 'unix:') return url.pathname.length > 1 && url.host === '' ? text : undefined;
-    return url && isPlainUrl(url) ? text : undefined;
-  },
-};
-
-/** As ntopng's `-i` has them, several with commas between, too. */
-export const zmqEndpoints: Kind<readonly Endpoint[]> = {
-  type: 'repeated',
-  placeholder: 'ENDPOINT',
-  expects: 'an endpoint such as tcp://127.0.0.1:1234, or tcp://127.0.0.1:1234c where ntopng listens itself',
-  parse: (text) => {
-    const read = text === '' ? [] : text.split(/[\n,]/).map(parseEndpoint);
-    return read.every((endpoint) => endpoint !== undefined) ? read : undefined;
-  },
-};
-
-export const zmqPublicKey: Kind<string> = {
-  type: 'value',
-  placeholder: 'KEY',
-  expects: "ntopng's public key, 40 characters of Z85 or 80 hexadecimal digits",
-  parse: parsePublicKey,
-};
-
-/** Headers carry tokens, so a wrong one isn't repeated in the message. What gRPC would refuse later is refused here. */
-export const headers: Kind<Readonly<Record<string, string>>> = {
-  type: 'repeated',
-  placeholder: 'K=V',
-  expects: 'a name of letters, digits, - _ . and a value of ASCII, such as authorization=token',
-  isSecret: () => true,
-  parse: (text) => readPairs(text, ([key, value]) => /^[\w.-]+$/.test(key) && /^[\x20-\x7e]*$/.test(value)),
-};
-
-export function readPairs(text: string, isGood: (pair: readonly [string, string]) => boolean) {
-  if (text === '') return {};
-  const read = text.split('\n').map(parsePair);
-  return read.every((pair) => pair && isGood(pair)) ? Object.fromEntries(read as [string, string][]) : undefined;
 }

@@ -5,7 +5,6 @@
 import { filter } from '../filter/kind.ts';
 import type { EventName } from '../model.ts';
 import { groupings, sortings } from '../top/choices.ts';
-import { attributes } from './attributes.ts';
 import { define, groups, type Option } from './define.ts';
 import {
   account,
@@ -16,7 +15,6 @@ import {
   file,
   files,
   flag,
-  headers,
   httpUrl,
   integer,
   labels,
@@ -25,15 +23,14 @@ import {
   networkNamespace,
   nodeName,
   oneOf,
-  otlpUrl,
   ringSize,
   root,
   size,
   sockets,
   someOf,
-  zmqEndpoints,
-  zmqPublicKey,
 } from './kinds.ts';
+import { attributes, headers, otlpUrl } from './otlp-kinds.ts';
+import { zmqEndpoints, zmqPublicKey } from './zmq-kinds.ts';
 
 export { type Group, groups, type Option } from './define.ts';
 

@@ -5,7 +5,7 @@ import type { Identity, Sink, Source } from '../capture/source.ts';
 import type { Options } from '../cli/options.ts';
 import { createContainerEnricher } from '../enrich/container.ts';
 import { StartError } from '../errors.ts';
-import type { KernelCounts, Ledger } from '../ledger.ts';
+import { type KernelCounts, type Ledger, noCounts } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import type { Container, Pod, Process } from '../model.ts';
 import { type ContainerFact, decode, type Facts, type Machine } from './facts.ts';
@@ -16,16 +16,6 @@ import { countsShape, factsShape, machineShape } from './shapes.ts';
 /** Batches between two turns of the event loop, and milliseconds to wait for an output that is behind. */
 const BATCHES_IN_A_TURN = 16;
 const PAUSE = 5;
-
-const noCounts: KernelCounts = {
-  opened: 0,
-  closed: 0,
-  live: 0,
-  lost: {},
-  dropped: {},
-  udp: { opened: 0, closed: 0, live: 0 },
-  folded: 0,
-};
 
 type ReplayOptions = Pick<Options, 'tcp' | 'udp' | 'networkNamespace'>;
 

@@ -3,7 +3,7 @@
  * addon in a Node that is not, where only what they say of the addon counts. Builds it twice, which takes minutes.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -28,7 +28,8 @@ for (const checks of ['address,undefined', 'thread']) {
     prefix = sharedDirectory();
     env = installLibrary(prefix, `SANITIZE=${checks}`);
     execFileSync('make', ['--silent', '-j2', '-f', 'native/Makefile', `SANITIZE=${checks}`], { cwd: CHECKOUT });
-    t.pass();
+    const built = join(CHECKOUT, 'build', checks, 'sockflow.node');
+    for (const file of [built, join(prefix, 'lib/libsockflow.so')]) t.true(existsSync(file), file);
   });
   test.after.always(() => (prefix ? removeDirectory(prefix) : undefined));
 

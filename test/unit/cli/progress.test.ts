@@ -2,17 +2,8 @@ import test from 'ava';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { createProgressLine } from '../../../src/cli/progress.ts';
 import { run } from '../../../src/cli/run.ts';
+import { noCounts } from '../../../src/ledger.ts';
 import { createLog } from '../../../src/log.ts';
-
-const counts = {
-  opened: 0,
-  closed: 0,
-  live: 0,
-  lost: {},
-  dropped: {},
-  udp: { opened: 0, closed: 0, live: 0 },
-  folded: 0,
-};
 
 test('a line is written over, stays below what is said meanwhile, and is gone in the end', (t) => {
   let written = '';
@@ -59,7 +50,7 @@ test('the agent says how far a replay is, and what it waits for at the end', asy
     log: createLog('error', () => {}),
     start: async () => ({
       description: '',
-      kernelCounts: () => counts,
+      kernelCounts: () => noCounts,
       progress: () => 0.4399,
       shutdown: () => stopping,
     }),
