@@ -90,7 +90,8 @@ function statusOf(text: string): Map<string, string> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
 }
 
-function withoutMark(exe: string | undefined): string | undefined {
+/** Of a program whose file was replaced or removed since it began. */
+export function withoutMark(exe: string | undefined): string | undefined {
   return exe?.replace(/ \(deleted\)$/, '');
 }
 

@@ -3,6 +3,7 @@
  * are not in memory. /proc has them as long as the process lives.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { withoutMark } from '../capture/proc.ts';
 import { readArguments } from '../capture/process.ts';
 import type { ProcessFiles } from '../capture/process-files.ts';
 import type { Process } from '../model.ts';
@@ -26,8 +27,8 @@ export function createArgumentsEnricher(proc: string, files: Pick<ProcessFiles, 
 
 /** The program may have been replaced, and the pid taken by another process, since it was described. */
 function isStill({ pid, executableName }: Process, files: Pick<ProcessFiles, 'readLink'>): boolean {
-  const path = files.readLink(pid, 'exe')?.replace(/ \(deleted\)$/, '') ?? '';
-  return path.slice(path.lastIndexOf('/') + 1) === executableName.replace(/ \(deleted\)$/, '');
+  const path = withoutMark(files.readLink(pid, 'exe')) ?? '';
+  return path.slice(path.lastIndexOf('/') + 1) === withoutMark(executableName);
 }
 
 /** One byte more than is wanted says that there are more. */

@@ -6,6 +6,7 @@
 import { open, readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { withoutMark } from '../../capture/proc.ts';
 import { directFiles, type ProcessFiles } from '../../capture/process-files.ts';
 import { MOST_BYTES } from './message.ts';
 
@@ -107,8 +108,8 @@ async function findOwners(
     const pid = Number(entry);
     const mine = (await files.sockets(pid)).filter((inode) => inodes.has(inode));
     if (mine.length === 0) continue;
-    const path = files.readLink(pid, 'exe') ?? '';
-    for (const inode of mine) if (!owners.has(inode)) owners.set(inode, path.replace(/ \(deleted\)$/, ''));
+    const path = withoutMark(files.readLink(pid, 'exe')) ?? '';
+    for (const inode of mine) if (!owners.has(inode)) owners.set(inode, path);
   }
   return owners;
 }
