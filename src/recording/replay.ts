@@ -25,9 +25,11 @@ type ReplayOptions = Pick<Options, 'tcp' | 'udp' | 'networkNamespace'>;
  */
 export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 'warn'>, ledger: Ledger): Source {
   const fd = open(file);
+  let isDamaged = false;
   const onDamage = () => {
     ledger.fault('capture', 'recording_broken');
-    log.warn(`${file} is damaged: some names or counts in it are left out`);
+    if (!isDamaged) log.warn(`${file} is damaged: some names or counts in it are left out`);
+    isDamaged = true;
   };
   const { machine, begin, facts } = survey(fd, file, onDamage);
   const processes = new Map(facts.processes.map((process) => [process.serial, process]));
@@ -35,18 +37,18 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
   let now = begin;
   let counts = noCounts;
   const { size } = fstatSync(fd);
-  let read = 0;
+  let position = 0;
   let isStopped = false;
   let ended: Promise<void> | undefined;
 
   const readCounts = (payload: Buffer): KernelCounts => {
-    const read = decode<KernelCounts>(payload, countsShape);
-    if (read === undefined) onDamage();
-    return read ?? counts;
+    const found = decode<KernelCounts>(payload, countsShape);
+    if (found === undefined) onDamage();
+    return found ?? counts;
   };
   const take = (frame: Frame, { onBatch }: Sink): void => {
     now = frame.time;
-    read = frame.end;
+    position = frame.end;
     if (frame.kind === frameKind.counts) counts = readCounts(frame.payload);
     if (frame.kind !== frameKind.batch) return;
     const batch = within(toBatch(frame), scope);
@@ -91,7 +93,7 @@ export function openReplay(file: string, options: ReplayOptions, log: Pick<Log, 
       return `replaying ${file}, recorded at ${toIso(begin)} on ${host.name} (Linux ${kernel}, sockflow ${host.agentVersion})`;
     },
     counts: () => counts,
-    progress: () => read / size,
+    progress: () => position / size,
     async stop() {
       isStopped = true;
       await ended;

@@ -1,10 +1,10 @@
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { StartError } from '../../../src/errors.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { Process } from '../../../src/model.ts';
-import { wireLayout } from '../../../src/recording/format.ts';
+import { frameKind, wireLayout, writeFrame } from '../../../src/recording/format.ts';
 import { recordSource } from '../../../src/recording/recorder.ts';
 import { openReplay } from '../../../src/recording/replay.ts';
 import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
@@ -181,6 +181,20 @@ test('a file that ends anywhere gives all whole batches before, and says so', as
   const torn = await replay(file);
   t.regex(torn.said.join(), /ends in the middle of a batch/);
   t.is(torn.faults.get('capture/recording_torn'), 1);
+});
+
+test('names and counts that are damaged are counted each, said once, and cost nothing else', async (t) => {
+  const { file, live } = await record(t);
+  const fd = openSync(file, 'a');
+  t.teardown(() => closeSync(fd));
+  for (const damaged of ['{', '{"users":[["root",0]]}', '{"processes":[{}]}', '[]', '{"containers":{}}'])
+    writeFrame(fd, frameKind.facts, 1n, Buffer.from(damaged));
+  for (const damaged of ['', '{"opened":"3"}']) writeFrame(fd, frameKind.counts, 1n, Buffer.from(damaged));
+  const { records, source, said, faults } = await replay(file);
+  t.deepEqual([...faults], [['capture/recording_broken', 7]]);
+  t.is(said.length, 1);
+  t.deepEqual(records, live.records);
+  t.is(source.counts().opened, 3);
 });
 
 test('what is no recording of this version is refused in one sentence', async (t) => {
