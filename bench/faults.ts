@@ -38,7 +38,7 @@ interface Findings {
   readonly unanswered: number;
 }
 
-const oracle = fork(join(import.meta.dirname, 'lib/oracle.ts'), [`${total}`, '0'], { stdio: 'inherit' });
+const oracle = fork(join(import.meta.dirname, 'lib/oracle.ts'), [`${total}`], { stdio: 'inherit' });
 process.once('exit', () => oracle.kill('SIGKILL'));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const [{ port }] = (await once(oracle, 'message')) as [{ port: number }];

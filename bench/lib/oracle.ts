@@ -2,9 +2,9 @@
  * An OTLP/gRPC server that knows every record and plays a script of faults. A process of its own: started by bench/faults.ts,
  * told by its parent what to play next, and asked for its findings in the end.
  */
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { crc32 } from 'node:zlib';
-import { readFields } from '../../src/export/otlp/fields.ts';
+import { answer, Listener, recordsOf } from './listener.ts';
 import { ok, type Play, retryDetails } from './plays.ts';
 
 /** What is known of each record, by its number: how often it was taken, and a sum of the bytes of the first time. */
@@ -14,21 +14,6 @@ const sums = new Uint32Array(limit);
 const findings = { differing: 0, spurious: 0, rejected: 0, unanswered: new Set<number>() };
 
 let play: Play = { name: 'ok' };
-let port = Number(process.argv[3]);
-let server: Http2Server | undefined;
-const sessions = new Set<ServerHttp2Session>();
-
-/** Records of a request: their numbers, and their bytes. */
-function* recordsOf(request: Uint8Array): Generator<readonly [number: number, bytes: Uint8Array]> {
-  for (const resource of children(request, 1))
-    for (const scope of children(resource, 2))
-      for (const record of children(scope, 2)) yield [numberOf(record), record];
-}
-
-function* children(message: Uint8Array, wanted: number): Generator<Uint8Array> {
-  for (const { number, content, end } of readFields(message))
-    if (number === wanted) yield message.subarray(content, end);
-}
 
 const UID = Buffer.from('log.record.uid');
 
@@ -76,17 +61,7 @@ function keep(all: readonly (readonly [number, Uint8Array])[], isKnown: boolean,
   findings.rejected += Math.min(refused, all.length);
 }
 
-function answer(stream: ServerHttp2Stream, message: Uint8Array, trailers: Record<string, string>): void {
-  if (stream.destroyed) return;
-  stream.on('error', () => undefined);
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-  stream.end(message);
-}
-
-function onRequest(stream: ServerHttp2Stream, body: Buffer): void {
-  const request = body.subarray(5);
-  if (body.length < 5 || request.length !== body.readUInt32BE(1)) return; // the client has given it up
+function onRequest(request: Uint8Array, stream: ServerHttp2Stream): void {
   const { name } = play;
   if (name === 'unavailable')
     return void answer(stream, Buffer.alloc(0), { 'grpc-status': '14', 'grpc-message': 'scripted' });
@@ -97,7 +72,7 @@ function onRequest(stream: ServerHttp2Stream, body: Buffer): void {
     return void answer(stream, Buffer.alloc(0), { 'grpc-status': '8', 'grpc-status-details-bin': details });
   }
   if (name === 'black hole') return;
-  const all = [...recordsOf(request)];
+  const all = [...recordsOf(request)].map((record) => [numberOf(record), record] as const);
   if (name === 'slow') {
     keep(all, false);
     setTimeout(() => answer(stream, ok(0), { 'grpc-status': '0' }), 3000).unref();
@@ -118,38 +93,7 @@ function onRequest(stream: ServerHttp2Stream, body: Buffer): void {
   if (name === 'goaway') stream.session?.goaway(0, stream.id);
 }
 
-function listen(): Promise<void> {
-  const fresh = createServer({ settings: { initialWindowSize: 2 ** 23 } });
-  server = fresh;
-  fresh.on('session', (session) => {
-    sessions.add(session);
-    session.on('error', () => undefined);
-    session.setLocalWindowSize(2 ** 24);
-    session.once('close', () => {
-      sessions.delete(session);
-      forgetAnswers(session);
-    });
-  });
-  fresh.on('stream', (stream) => {
-    const parts: Buffer[] = [];
-    stream.on('error', () => undefined);
-    stream.on('data', (part: Buffer) => parts.push(part));
-    stream.on('end', () => onRequest(stream, Buffer.concat(parts)));
-  });
-  return new Promise((resolve) => {
-    fresh.listen(port, '127.0.0.1', () => {
-      port = (fresh.address() as { port: number }).port;
-      resolve();
-    });
-  });
-}
-
-/** As when it is killed: nobody listens, and all connections are gone. */
-function fall(): void {
-  server?.close();
-  server = undefined;
-  for (const session of sessions) session.destroy();
-}
+const listener = new Listener({ onRequest, onGone: forgetAnswers });
 
 process.on('message', async (message: Play | 'findings') => {
   if (message === 'findings') {
@@ -163,12 +107,10 @@ process.on('message', async (message: Play | 'findings') => {
     return;
   }
   play = message;
-  if (play.name === 'away') fall();
-  else if (!server) await listen();
-  // Who was never answered, or too late, comes again.
-  if (play.name === 'ok') for (const session of sessions) if (session.closed) session.destroy();
+  if (play.name === 'away') listener.fall();
+  else if (!listener.isThere) await listener.come();
   process.send?.('playing');
 });
 process.once('disconnect', () => process.exit(0));
-await listen();
-process.send?.({ port });
+await listener.come();
+process.send?.({ port: listener.port });
