@@ -197,6 +197,25 @@ test('names and counts that are damaged are counted each, said once, and cost no
   t.is(source.counts().opened, 3);
 });
 
+test('a file that changes under the replay ends it where it is none any more, and that is counted', async (t) => {
+  const { file, live } = await record(t);
+  const [said, ledger]: [string[], Ledger] = [[], new Ledger()];
+  const source = openReplay(file, all, { warn: (text) => void said.push(text) }, ledger);
+  const bytes = readFileSync(file);
+  let last = 0;
+  const head = 16;
+  for (let at = head; at < bytes.length; at += head + ((bytes.readUInt32LE(at) + 7) & ~7))
+    if (bytes.readUInt32LE(at + 4) === frameKind.batch) last = at;
+  bytes.writeUInt32LE(0xffff_ffff, last);
+  writeFileSync(file, bytes);
+  const { records, ended } = collect(source);
+  await ended;
+  t.deepEqual(records, live.records.slice(0, records.length));
+  t.is(records.length, 2);
+  t.deepEqual([...ledger.faults], [['capture/recording_broken', 1]]);
+  t.regex(said.join(), /there is no frame; what came before was replayed$/);
+});
+
 test('what is no recording of this version is refused in one sentence', async (t) => {
   const { file } = await record(t);
   const whole = readFileSync(file);
