@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "names.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -16,13 +18,11 @@ class NameLookup : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
-    char space[16384];
-    if (group_) {
-      struct group entry, *found = nullptr;
-      if (getgrgid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->gr_name;
-    } else {
-      struct passwd entry, *found = nullptr;
-      if (getpwuid_r(id_, &entry, space, sizeof(space), &found) == 0 && found) name_ = found->pw_name;
+    // A group with ten thousand members needs more than any usual entry: as much as it takes, within reason.
+    int error = ERANGE;
+    for (size_t size = 16384; error == ERANGE && size <= 4 << 20; size *= 4) {
+      std::vector<char> space(size);
+      error = group_ ? AskGroup(space) : AskUser(space);
     }
   }
   void OnOK() override {
@@ -33,6 +33,20 @@ class NameLookup : public Napi::AsyncWorker {
   }
 
  private:
+  int AskGroup(std::vector<char> &space) {
+    struct group entry, *found = nullptr;
+    int error = getgrgid_r(id_, &entry, space.data(), space.size(), &found);
+    if (error == 0 && found) name_ = found->gr_name;
+    return error;
+  }
+
+  int AskUser(std::vector<char> &space) {
+    struct passwd entry, *found = nullptr;
+    int error = getpwuid_r(id_, &entry, space.data(), space.size(), &found);
+    if (error == 0 && found) name_ = found->pw_name;
+    return error;
+  }
+
   Napi::Promise::Deferred deferred_;
   bool group_;
   uint32_t id_;

@@ -5,13 +5,16 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import type { Process } from '../model.ts';
 import type { Enricher } from './enricher.ts';
 
 type Kind = 'user' | 'group';
 type Lookup = (kind: Kind, id: number) => Promise<string | undefined>;
 
-const checkEveryMs = 1000;
+const lookAgainMs = 1000;
+/** No answer may be for want of a descriptor or of the network, and users are added. */
+const askAgainMs = 60_000;
 const files = { user: '/etc/passwd', group: '/etc/group' } as const;
 
 /**
@@ -43,44 +46,55 @@ export function createNames(
   file: string = files[kind],
 ): (id: number) => string | undefined {
   const local = createFileNames(file);
-  const asked = new Map<number, string | undefined>();
+  const asked = new LRUCache<number, { name?: string }>({ max: 65_536 });
   return (id) => {
-    const name = local(id) ?? asked.get(id);
-    if (name === undefined && !asked.has(id) && asked.size < 65_536) {
-      asked.set(id, undefined);
-      void lookup(kind, id).then((answer) => asked.set(id, answer));
-    }
-    return name;
+    const name = local(id);
+    if (name !== undefined) return name;
+    const known = asked.get(id);
+    if (known) return known.name;
+    asked.set(id, {}, { ttl: askAgainMs });
+    void lookup(kind, id).then((answer) => answer !== undefined && asked.set(id, { name: answer }));
+    return undefined;
   };
 }
 
 /** The names of a passwd-like file, as it is now: looked at again when its time stamp changed. */
 function createFileNames(file: string): (id: number) => string | undefined {
   let names = new Map<number, string>();
-  let changed = '';
-  let checked = 0;
+  let seen = '';
+  let looked = 0;
+  const look = (now: number) => {
+    looked = now;
+    const stamp = stampOf(file);
+    if (stamp === seen) return;
+    const text = read(file);
+    if (text === undefined) return;
+    names = parseNames(text);
+    seen = stamp;
+  };
+  look(performance.now());
   return (id) => {
-    const now = Date.now();
-    if (now - checked >= checkEveryMs) {
-      checked = now;
-      const stamp = stampOf(file);
-      if (stamp !== changed) names = parseNames(read(file));
-      changed = stamp;
-    }
+    const now = performance.now(); // a wall clock may be set back
+    if (now - looked >= lookAgainMs) look(now);
     return names.get(id);
   };
 }
 
 function stampOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : '';
+  try {
+    const { ino, size, mtimeMs } = statSync(file);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return ''; // no file, or one that cannot be reached now
+  }
 }
 
-function read(file: string): string {
+/** Undefined when it cannot be read now (no descriptor is left, it is being replaced): what was read before stands. */
+function read(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return ''; // no file, no names: numbers remain
+    return undefined;
   }
 }
 

@@ -103,9 +103,19 @@ test.serial(
   },
 );
 
-/** No number above `most` is given any more; a few below it may still be free. */
-function limitDescriptors(pid: number, most: number): void {
-  const { status, stderr } = spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${most}:`]);
+/** Takes every descriptor that is free away from a process; gives back how many it may have had. */
+function leaveNoDescriptor(pid: number): number {
+  const before = Number(/open files\s+(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]);
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let free = 0;
+  while (open.has(free)) free++;
+  limitDescriptors(pid, free);
+  return before;
+}
+
+/** No number from `limit` on is given any more; those that are open stay so. */
+function limitDescriptors(pid: number, limit: number): void {
+  const { status, stderr } = spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${limit}:`]);
   if (status !== 0) throw new Error(`prlimit of ${pid} ended with ${status}: ${stderr}`);
 }
 
@@ -113,12 +123,7 @@ test.serial('no descriptor is left: new processes are seen and known as ever', a
   const file = copyOf('lives', temporaryDirectory(t), 'mayfly');
   await withNamespace(async (namespace) => {
     await withAgent(watching(namespace, ...ENDS), async (agent) => {
-      const limits = family(agent.pid).map((pid) => {
-        const before = Number(/open files\s+(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]);
-        const highest = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number));
-        limitDescriptors(pid, highest + 1);
-        return { pid, before };
-      });
+      const limits = family(agent.pid).map((pid) => ({ pid, before: leaveNoDescriptor(pid) }));
       const count = 500;
       await namespace.run(file, ['processes', `${count}`]);
       await agent.waitForEnds(namespace, 2 * count);

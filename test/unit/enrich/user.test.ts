@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { createNames, createUserEnricher, parseNames } from '../../../src/enrich/user.ts';
 import type { Process } from '../../../src/model.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
 test('names of a passwd file: odd lines are passed over, the first name of an id counts', (t) => {
   const names = parseNames(
@@ -26,9 +26,7 @@ test('a user of /etc/passwd is named at once, parent and group too', (t) => {
 });
 
 test('a user that the file does not have is asked for once, off this thread; until then the number stands alone', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'sockflow-test-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'passwd');
+  const file = join(temporaryDirectory(t), 'passwd');
   writeFileSync(file, 'ann:x:1000:1000:::\n');
   let asked = 0;
   const name = createNames(
@@ -44,4 +42,34 @@ test('a user that the file does not have is asked for once, off this thread; unt
   await setImmediate();
   t.is(name(5000), 'remote');
   t.is(asked, 1);
+});
+
+const nobody = async () => undefined;
+
+test('the file is read at start: an agent that runs out of descriptors knows its users', (t) => {
+  const file = join(temporaryDirectory(t), 'passwd');
+  writeFileSync(file, 'ann:x:1000:1000:::\n');
+  const name = createNames('user', nobody, file);
+  rmSync(file);
+  t.is(name(1000), 'ann');
+});
+
+/** Calls until this is true: the file is looked at once a second. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1200 && !isSo(); tries++) await setTimeout(50);
+}
+
+test('a file that cannot be read for a while leaves the names as they were, and is read as soon as it can be', async (t) => {
+  const file = join(temporaryDirectory(t), 'passwd');
+  const other = `${file}.new`;
+  writeFileSync(file, 'ann:x:1000:1000:::\n');
+  const name = createNames('user', nobody, file);
+  rmSync(file);
+  mkdirSync(file); // has a time stamp, and cannot be read as a file
+  for (const end = performance.now() + 1500; performance.now() < end; await setTimeout(50)) t.is(name(1000), 'ann');
+  rmSync(file, { recursive: true });
+  writeFileSync(other, 'bea:x:1000:1000:::\n');
+  renameSync(other, file);
+  await until(() => name(1000) !== 'ann');
+  t.is(name(1000), 'bea');
 });
