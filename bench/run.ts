@@ -1,14 +1,16 @@
 /**
- * What the agent costs, as ratios to a bare run in the same minutes. Slots alternate: alone, beside one, alone, beside the
- * next …; the row "(nothing)" treats a bare slot as a subject: that is the noise, and no figure is finer than it.
+ * What the agent costs and tells, beside what others do, as ratios to a bare run in the same minutes. Slots alternate: alone,
+ * beside one, alone, beside the next …; the row "(nothing)" treats a bare slot as a subject: that is the noise, and no figure
+ * is finer than it. What each of the others is run with, and does not do, is in lib/peers.
  *
  *   npm run bench -- [--rounds 7] [--n 20000] [--only sockflow,tcplife] [--loads storm,requests]
  */
 import { parseArgs } from 'node:util';
 import { canPin, type Load, loads } from './lib/loads.ts';
-import { type Findings, table } from './lib/report.ts';
+import { type Findings, nameOf, report } from './lib/report.ts';
 import { bareRate, runSlot, type Slot } from './lib/slot.ts';
-import { type Subject, subjects } from './lib/subjects.ts';
+import type { Subject } from './lib/subject.ts';
+import { subjects } from './lib/subjects.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,12 +20,26 @@ const { values } = parseArgs({
     loads: { type: 'string', default: '' },
   },
 });
-const rounds = Number(values.rounds);
-const connections = Number(values.n);
+const rounds = positive('--rounds', values.rounds);
+const connections = positive('--n', values.n);
 
-/** Those whose names contain one of the words; all without words. */
-function chosen<T extends { name: string }>(list: readonly T[], words: string): T[] {
-  const wanted = words.split(',').filter((word) => word !== '');
+function wrongUsage(text: string): never {
+  process.stderr.write(`bench: ${text}\n`);
+  process.exit(2);
+}
+
+function positive(option: string, value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  return wrongUsage(`${option}: expected a whole number from 1 on, got ${JSON.stringify(value)}`);
+}
+
+/** Those whose names contain one of the words, which may be a whole name with its commas; all without words. */
+function chosen<T extends { name: string }>(option: string, list: readonly T[], words: string): T[] {
+  const isName = list.some(({ name }) => name === words);
+  const wanted = isName ? [words] : words.split(',').filter((word) => word !== '');
+  const unknown = wanted.find((word) => !list.some(({ name }) => name.includes(word)));
+  const names = list.map(({ name }) => `"${name}"`).join(', ');
+  if (unknown) wrongUsage(`${option}: expected parts of names, got ${JSON.stringify(unknown)}; there are ${names}`);
   return list.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
 }
 
@@ -36,45 +52,51 @@ function rotated<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(start), ...list.slice(0, start)];
 }
 
-/** A subject, or undefined for nothing. */
-type Entry = { subject: Subject | undefined; findings: Findings };
-
-function entryOf(subject: Subject | undefined): Entry {
+function findingsOf(subject: Subject | undefined): Findings {
   const note = subject?.missing() ?? '';
-  const findings: Findings = { name: subject?.name ?? '(nothing)', ratios: new Map(), storms: [], bpf: [], note };
-  return { subject, findings };
+  return { subject, ratios: new Map(), storms: [], bpf: [], failed: note !== '', note };
 }
 
-async function measure({ subject, findings }: Entry, load: Load, operations: number): Promise<number> {
+async function measure(findings: Findings, load: Load, operations: number): Promise<number> {
+  const { subject } = findings;
   if (!subject) return bareRate(load, operations);
   const slot: Slot = await runSlot(subject, load, operations);
   if (load.kind === 'connections') findings.storms.push(slot);
-  if (slot.lost) say(slot.summary);
+  if (slot.losses?.count) say(slot.summary);
   if (slot.load.failed > 0) findings.note = `${slot.load.failed} operations failed`;
   return slot.rate;
 }
 
-/** Bare before, beside, bare after: the ratio is to the mean of both. */
-async function compare(entries: readonly Entry[], load: Load): Promise<void> {
+/** Bare before, beside, bare after: the ratio is to the mean of both. Who fails is left out from then on. */
+async function compare(all: readonly Findings[], load: Load): Promise<void> {
   const operations = connections * load.factor;
   await bareRate(load, operations); // warms up
   let before = await bareRate(load, operations);
   for (let round = 0; round < rounds; round++) {
-    for (const entry of rotated(entries, round)) {
-      const rate = await measure(entry, load, operations);
+    for (const findings of rotated(all, round).filter(({ failed }) => !failed)) {
+      const rate = await measure(findings, load, operations).catch((error) => leaveOut(findings, error));
       const after = await bareRate(load, operations);
-      const ratio = (2 * rate) / (before + after);
-      entry.findings.ratios.set(load.name, [...(entry.findings.ratios.get(load.name) ?? []), ratio]);
-      say(`${load.name}, round ${round + 1}/${rounds}, ${entry.findings.name}: ${ratio.toFixed(3)}`);
+      if (rate !== undefined) {
+        const ratio = (2 * rate) / (before + after);
+        findings.ratios.set(load.name, [...(findings.ratios.get(load.name) ?? []), ratio]);
+        say(`${load.name}, round ${round + 1}/${rounds}, ${nameOf(findings)}: ${ratio.toFixed(3)}`);
+      }
       before = after;
     }
   }
 }
 
+function leaveOut(findings: Findings, error: Error): undefined {
+  findings.failed = true;
+  findings.note = `left out from here on: ${error.message}`;
+  say(`${nameOf(findings)}: ${findings.note}`);
+}
+
 /** Rounds of their own, since measuring the BPF programs slows them. */
-async function measureBpf(entries: readonly Entry[], load: Load): Promise<void> {
-  for (const { subject, findings } of entries) {
-    if (!subject) continue;
+async function measureBpf(all: readonly Findings[], load: Load): Promise<void> {
+  for (const findings of all) {
+    const { subject, failed } = findings;
+    if (!subject?.bpf || failed) continue;
     say(`run time of BPF programs: ${subject.name}`);
     try {
       findings.bpf.push(await runSlot(subject, load, connections * load.factor, true));
@@ -88,16 +110,11 @@ process.setMaxListeners(0); // one for each scratch directory
 // So that what exit removes goes away after Ctrl-C, too.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-const wantedLoads = chosen(loads, values.loads);
-const all = [undefined, ...chosen(subjects, values.only)].map(entryOf);
-const present = all.filter(({ findings }) => findings.note === '');
+const wantedLoads = chosen('--loads', loads, values.loads);
+const all = [undefined, ...chosen('--only', subjects, values.only)].map(findingsOf);
+const present = all.filter(({ failed }) => !failed);
 if (!canPin()) say('only one CPU: nothing is pinned, ratios say little');
 for (const load of wantedLoads) await compare(present, load);
 const storm = wantedLoads.find(({ kind }) => kind === 'connections');
 if (storm) await measureBpf(present, storm);
-console.log(
-  table(
-    all.map(({ findings }) => findings),
-    wantedLoads.map(({ name }) => name),
-  ),
-);
+console.log(report(all, wantedLoads));

@@ -33,12 +33,23 @@ function threadsOf(pid: number): number[] {
   }
 }
 
-/** schedstat counts nanoseconds, user and system together; /proc/PID/stat only ticks of 10 ms. */
+const TICK = 1e7;
+
+/** Of the children that it had and that have ended; the kernel adds nanoseconds, but shows ticks of 10 ms. */
+function cpuOfEnded(pid: number): number {
+  // From the state on, which follows the name in parentheses: cutime and cstime.
+  const [user, system] = (/.*\) (.*)/s.exec(read(`/proc/${pid}/stat`))?.[1] ?? '').split(' ').slice(13, 15);
+  return (Number(user ?? 0) + Number(system ?? 0)) * TICK;
+}
+
+/** schedstat counts nanoseconds, user and system together. */
 export function cpuOf(root: number): Cpu {
   const cpu = { main: 0, reader: 0, other: 0 };
-  for (const pid of family(root))
+  for (const pid of family(root)) {
     for (const thread of threadsOf(pid))
       cpu[groupOf(pid, thread)] += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] ?? 0);
+    cpu.other += cpuOfEnded(pid);
+  }
   return cpu;
 }
 

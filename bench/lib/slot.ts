@@ -1,14 +1,16 @@
 /** One measurement: a load in a fresh namespace, beside a subject or alone. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Namespace, withNamespace } from '../../test/support/netns.ts';
+import { family } from '../../test/support/processes.ts';
 import { canPin, type Load, type LoadResult, pinWatcher, runLoad } from './loads.ts';
 import { bpfRunTime, type Cpu, cpuOf, measuringBpf, peakMemory, subtract, sumOf, untilIdle } from './measure.ts';
-import type { Outcome, Running, Subject } from './subjects.ts';
+import type { Outcome, Running, Subject } from './subject.ts';
 
 export interface Slot extends Outcome {
   /** Operations a second. */
   rate: number;
   load: LoadResult;
-  readySeconds: number | undefined;
+  readySeconds: number;
   /** Nanoseconds. */
   cpu: Cpu;
   collectorCpu: number;
@@ -32,6 +34,7 @@ export async function bareRate(load: Load, operations: number): Promise<number> 
 }
 
 interface Context {
+  subject: Subject;
   namespace: Namespace;
   load: Load;
   operations: number;
@@ -46,13 +49,14 @@ function pids({ pid, collectorPid }: Running): number[] {
   return collectorPid === undefined ? [pid] : [pid, collectorPid];
 }
 
-async function measured(running: Running, { namespace, load, operations, withBpf }: Context): Promise<Slot> {
-  if (load.pinned && canPin()) pids(running).forEach(pinWatcher);
+async function measured(running: Running, { subject, namespace, load, operations, withBpf }: Context): Promise<Slot> {
+  if (load.pinned && canPin()) pids(running).flatMap(family).forEach(pinWatcher);
   await untilIdle(pids(running));
   const cpuBefore = cpuOf(running.pid);
   const collectorBefore = collectorCpu(running);
   const bpfBefore = withBpf ? bpfRunTime(running.pid) : undefined;
   const done = await runLoad(namespace, load, operations);
+  await sleep(subject.holdsBackSeconds * 1000);
   await untilIdle(pids(running));
   const bpfAfter = withBpf ? bpfRunTime(running.pid) : undefined;
   const cpu = subtract(cpuOf(running.pid), cpuBefore);
@@ -76,7 +80,7 @@ export async function runSlot(subject: Subject, load: Load, operations: number, 
   return withNamespace(async (namespace) => {
     const running = await subject.start(namespace);
     try {
-      const measure = () => measured(running, { namespace, load, operations, withBpf });
+      const measure = () => measured(running, { subject, namespace, load, operations, withBpf });
       return withBpf ? await measuringBpf(measure) : await measure();
     } finally {
       running.clear();
