@@ -1,5 +1,5 @@
 import { occurrences } from '../count.ts';
-import { type Peer, runInside, subjectOf } from './peer.ts';
+import { type Peer, runInside } from './peer.ts';
 import { netfilterDrops } from './sockets.ts';
 
 /** The kernel tracks connections only in a namespace where some rule asks for it. */
@@ -25,9 +25,10 @@ function conntrack(...events: string[]): Peer {
     prepare: (namespace) => runInside(namespace, 'nft', [RULE]),
     watches: ({ pid }) => netfilterDrops(pid) !== undefined,
     async count(file, port) {
-      // The first sport and dport are those of who began it.
-      const connections = await occurrences(file, new RegExp(`\\[NEW\\] tcp .*? sport=\\d+ dport=${port} \\[`, 'g'));
-      const records = await occurrences(file, new RegExp(`\\] tcp .*? sport=\\d+ dport=${port} .*$`, 'gm'));
+      // The first addresses and ports of a line are those of who began it.
+      const begun = `tcp [^=]*src=\\S+ dst=\\S+ sport=\\d+ dport=${port} `;
+      const connections = await occurrences(file, new RegExp(`\\[NEW\\] ${begun}`, 'g'));
+      const records = await occurrences(file, new RegExp(`\\] ${begun}`, 'g'));
       return { records, connections };
     },
     losses({ pid }) {
@@ -37,7 +38,7 @@ function conntrack(...events: string[]): Peer {
   };
 }
 
-export const allEvents = subjectOf(conntrack());
+export const allEvents = conntrack();
 
 /** Begins alone: no end, no state, and a sixth of the events to lose. */
-export const newConnections = subjectOf(conntrack('-e', 'NEW'));
+export const newConnections = conntrack('-e', 'NEW');

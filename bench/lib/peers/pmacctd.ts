@@ -1,5 +1,5 @@
 import { distinct, occurrences } from '../count.ts';
-import { type Peer, subjectOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { takesPackets } from './sockets.ts';
 
 /** How often it writes what it has gathered; it can do no better than its period. */
@@ -12,7 +12,7 @@ const FIELDS = 'src_host,dst_host,src_port,dst_port,proto';
  * begin and no end of a connection, no state and no reason, no retransmission; that two lines are of one connection is for the
  * reader to find out. Of what it lost it has counted packets, and says so only when asked by a signal.
  */
-const pmacctd: Peer = {
+export const pmacctd: Peer = {
   name: `pmacctd, every ${REFRESH_SECONDS} s`,
   needs: { pmacctd: 'pmacct' },
   owner: false,
@@ -28,5 +28,3 @@ const pmacctd: Peer = {
     return { records: await occurrences(file, all), connections: await distinct(file, begun) };
   },
 };
-
-export default subjectOf(pmacctd);

@@ -1,5 +1,5 @@
 import { distinct, occurrences } from '../count.ts';
-import { type Peer, subjectOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { takesPackets } from './sockets.ts';
 
 /** Begin and end, nothing between: as cheap as a capture can be that still tells of each connection. */
@@ -13,7 +13,7 @@ const BLOCK_SECONDS = 1.2;
  * knows no connection, only packets: to join them, and to tell a retransmission from a new connection, is left to the reader. No
  * process and no container, no bytes (but by sequence numbers), nothing of connections that began before it until they end.
  */
-const tcpdump: Peer = {
+export const tcpdump: Peer = {
   name: 'tcpdump, SYN, FIN and RST',
   needs: { tcpdump: 'tcpdump' },
   owner: false,
@@ -33,5 +33,3 @@ const tcpdump: Peer = {
     return count === undefined ? undefined : { count: Number(count), unit: 'packets' };
   },
 };
-
-export default subjectOf(tcpdump);

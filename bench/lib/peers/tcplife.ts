@@ -1,6 +1,6 @@
 import { objectsOf } from '../../../test/support/bpf.ts';
 import { occurrences } from '../count.ts';
-import { type Peer, subjectOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 
 /** It needs tracefs, which may be mounted for it alone. */
 const TRACEFS =
@@ -11,7 +11,7 @@ const TRACEFS =
  * It does not tell of connections that live, or were there before it, who closed and why, of UDP, containers, or of what it
  * lost: it has no count of that.
  */
-const tcplife: Peer = {
+export const tcplife: Peer = {
   name: 'tcplife',
   needs: { tcplife: 'libbpf-tools' },
   owner: true,
@@ -27,5 +27,3 @@ const tcplife: Peer = {
     return { records, connections: records / 2 };
   },
 };
-
-export default subjectOf(tcplife);
