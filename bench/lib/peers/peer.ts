@@ -28,8 +28,10 @@ export interface Peer {
   watches(process: Process): boolean;
   /** In the file with its stdout; `port` is the server's. */
   count(file: string, port: number): Promise<Pick<Outcome, 'records' | 'connections'>>;
-  /** Asked before it ends and after; the first answer counts. */
-  losses?(process: Process): Losses | undefined;
+  /** Asked while it still runs. */
+  losses?(process: Process): Losses | undefined | Promise<Losses | undefined>;
+  /** From all that it said on stderr to its end, where it can't be asked before. */
+  saidLosses?(said: string): Losses | undefined;
 }
 
 export function subjectOf(peer: Peer): Subject {
@@ -96,12 +98,12 @@ async function start(peer: Peer, namespace: Namespace): Promise<Running> {
   };
 }
 
-/** In order: it writes what it has. What it lost some can be asked only while they live, others say at their end. */
+/** In order: it writes what it has. */
 async function end(peer: Peer, child: ChildProcess, inspected: Process): Promise<Losses | undefined> {
-  const whileAlive = peer.losses?.(inspected);
+  const whileAlive = await peer.losses?.(inspected);
   child.kill('SIGINT');
   await finished(child);
-  return whileAlive ?? peer.losses?.(inspected);
+  return whileAlive ?? peer.saidLosses?.(inspected.said());
 }
 
 function launch({ command }: Peer, namespace: Namespace, { out, err }: { out: string; err: string }): ChildProcess {

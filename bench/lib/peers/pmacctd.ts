@@ -1,3 +1,4 @@
+import { settled } from '../../../test/support/processes.ts';
 import { distinct, occurrences } from '../count.ts';
 import type { Peer } from './peer.ts';
 import { takesPackets } from './sockets.ts';
@@ -10,7 +11,7 @@ const FIELDS = 'src_host,dst_host,src_port,dst_port,proto';
  * Accounts packets taken off an interface, to flows: a line for each direction of a connection that had packets in a period,
  * with packets and bytes. It sees the interface it is given, in one network namespace. It knows no process and no container, no
  * begin and no end of a connection, no state and no reason, no retransmission; that two lines are of one connection is for the
- * reader to find out. Of what it lost it has counted packets, and says so only when asked by a signal.
+ * reader to find out. How many packets it lost it says only when asked by a signal.
  */
 export const pmacctd: Peer = {
   name: `pmacctd, every ${REFRESH_SECONDS} s`,
@@ -26,5 +27,10 @@ export const pmacctd: Peer = {
     const begun = new RegExp(`^([\\d.]+),([\\d.]+),(\\d+),${port},tcp,`, 'gm');
     const all = new RegExp(`^[\\d.]+,[\\d.]+,(?:\\d+,${port}|${port},\\d+),tcp,`, 'gm');
     return { records: await occurrences(file, all), connections: await distinct(file, begun) };
+  },
+  async losses({ pid, said }) {
+    process.kill(pid, 'SIGUSR1');
+    const count = await settled(() => /dropped_packets=(\d+)/.exec(said())?.[1], Boolean);
+    return count === undefined ? undefined : { count: Number(count), unit: 'packets' };
   },
 };

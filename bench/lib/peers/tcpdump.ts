@@ -28,8 +28,8 @@ export const tcpdump: Peer = {
     const all = new RegExp(`IP (?:${address} > ${address}\\.${port}|${address}\\.${port} > ${address}): Flags`, 'g');
     return { records: await occurrences(file, all), connections: await distinct(file, syn) };
   },
-  losses({ said }) {
-    const count = /(\d+) packets dropped by kernel/.exec(said())?.[1];
+  saidLosses(said) {
+    const count = /(\d+) packets dropped by kernel/.exec(said)?.[1];
     return count === undefined ? undefined : { count: Number(count), unit: 'packets' };
   },
 };

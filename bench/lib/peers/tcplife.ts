@@ -8,8 +8,8 @@ const TRACEFS =
 
 /**
  * BPF at one tracepoint. A line for each end when a TCP socket reaches CLOSE: process, addresses, KiB each way, duration.
- * It does not tell of connections that live, or were there before it, who closed and why, of UDP, containers, or of what it
- * lost: it has no count of that.
+ * It does not tell of connections that live, or were there before it, who closed and why, of UDP or containers. What it lost
+ * it says whenever it was too slow.
  */
 export const tcplife: Peer = {
   name: 'tcplife',
@@ -25,5 +25,9 @@ export const tcplife: Peer = {
     const ends = `(?:${port} +${address} +\\d+|\\d+ +${address} +${port})`;
     const records = await occurrences(file, new RegExp(` ${address} +${ends} +[\\d.]+ +[\\d.]+ +[\\d.]+$`, 'gm'));
     return { records, connections: records / 2 };
+  },
+  saidLosses(said) {
+    const counts = [...said.matchAll(/^lost (\d+) events on CPU/gm)].map(([, count]) => Number(count));
+    return { count: counts.reduce((sum, count) => sum + count, 0), unit: 'events' };
   },
 };

@@ -92,3 +92,12 @@ counts(
 `,
   13,
 );
+
+test('what was lost is the sum of what was said, 0 when nothing was', (t) => {
+  const said = 'lost 12 events on CPU #1\nlost 30 events on CPU #0\n';
+  t.deepEqual(tcplife.saidLosses?.(said), { count: 42, unit: 'events' });
+  t.deepEqual(tcplife.saidLosses?.(''), { count: 0, unit: 'events' });
+  const summary = '62 packets captured\n160000 packets received by filter\n119686 packets dropped by kernel\n';
+  t.deepEqual(tcpdump.saidLosses?.(summary), { count: 119_686, unit: 'packets' });
+  t.is(tcpdump.saidLosses?.('listening on lo'), undefined);
+});
