@@ -210,7 +210,7 @@ static __always_inline void datagram_socket_found(struct sock *sk, struct task_s
   if (!socket || socket->process) return; /* a new one, or open in another process too */
   socket->existing = 1;
   socket->pid = task->tgid;
-  socket->process = process_of(task, leader);
+  socket->process = process_of(READABLE(task), leader);
   socket->attribution = SF_OWNER_SNAPSHOT;
 }
 

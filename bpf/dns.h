@@ -173,7 +173,7 @@ static __always_inline void emit_dns_packet(struct __sk_buff *ctx, const struct 
                .protocol = p->protocol,
                .time_ns = bpf_ktime_get_boot_ns(),
                .cookie = bpf_get_socket_cookie(ctx),
-               .netns = sk->__sk_common.skc_net.net->ns.inum,
+               .netns = netns_of(&sk->__sk_common),
                .server_port = bpf_ntohs(p->port),
                .position = p->position,
                .packet_size = p->size},

@@ -48,7 +48,7 @@ static __always_inline void fill_endpoints(struct sf_connection *r, const struct
   __be32 *to_local = (__be32 *)r->local_address, *to_peer = (__be32 *)r->peer_address;
 
   r->peer_port = bpf_ntohs(common->skc_dport);
-  r->netns = common->skc_net.net->ns.inum;
+  r->netns = netns_of(common);
   if (common->skc_family == AF_INET) {
     r->family = 4;
     to_local[0] = common->skc_rcv_saddr;

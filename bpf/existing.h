@@ -78,7 +78,7 @@ static __always_inline void socket_found(struct sock *sk, struct task_struct *ta
   if (state == TCP_CLOSE || state == TCP_TIME_WAIT) return;
   struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
   if (!tp) return;
-  __u32 process = process_of(task, leader);
+  __u32 process = process_of(READABLE(task), leader);
   if (state != TCP_LISTEN) {
     connection_found(sk, tp, task->tgid, process);
   } else if (!looking_again) {

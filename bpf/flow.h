@@ -141,7 +141,7 @@ static __always_inline void fill_flow(struct flow *f, struct flow_socket *socket
   f->number = __sync_fetch_and_add(&last_flow, 1) + 1;
   f->role = flow_role(socket, sk, outgoing);
   f->local_port = sk->__sk_common.skc_num;
-  f->netns = sk->__sk_common.skc_net.net->ns.inum;
+  f->netns = netns_of(&sk->__sk_common);
   if (socket->existing && sk->__sk_common.skc_state == TCP_ESTABLISHED) f->flags |= SF_FLOW_PRE_EXISTING;
   if (f->role == SF_ROLE_CLIENT && outgoing) socket->dialled = 1;
 }
@@ -159,7 +159,7 @@ static __always_inline struct flow *flow_of_others(struct flow_socket *socket, c
   f->flags = SF_FLOW_OTHERS;
   f->family = sk->__sk_common.skc_family == AF_INET ? 4 : 6;
   f->local_port = sk->__sk_common.skc_num;
-  f->netns = sk->__sk_common.skc_net.net->ns.inum;
+  f->netns = netns_of(&sk->__sk_common);
   return f;
 }
 

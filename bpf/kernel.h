@@ -331,6 +331,23 @@ extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 /* 6.2 and later (a35b9af4ec2c): a checked, read-only view of any kernel pointer. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
+/*
+ * A pointer that is only read through. Whether what is read from a trusted one may be trusted, too, the verifier of Linux
+ * 6.4 and later finds out by up to four searches through the names of all kernel types, each time that it passes: it took
+ * two thirds of its time for that.
+ */
+#define READABLE(pointer) \
+  (bpf_rdonly_cast ? (typeof(pointer))bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer)))) : (pointer))
+
+static __always_inline struct task_struct *this_task(void) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  return READABLE(task);
+}
+
+static __always_inline __u32 netns_of(const struct sock_common *common) {
+  return READABLE(common)->skc_net.net->ns.inum;
+}
+
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node) {
   if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
   return BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);

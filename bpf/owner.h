@@ -62,7 +62,7 @@ static __always_inline void listener_counts(const struct listener_key *key, int 
 }
 
 static __always_inline void listener_address(struct listener_key *key, const struct sock *sk) {
-  key->netns = sk->__sk_common.skc_net.net->ns.inum;
+  key->netns = netns_of(&sk->__sk_common);
   key->port = sk->__sk_common.skc_num;
   /* At LISTEN to CLOSE it may be 0 already. */
   if (!key->port) key->port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
@@ -154,12 +154,12 @@ static __always_inline struct seen *seen_of(__u64 cookie) {
 
 /* Was the current process the one that used this socket last? */
 static __always_inline bool is_seen(const struct seen *seen, __u64 cookie) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  struct task_struct *task = this_task();
   return seen->cookie == cookie && seen->mm == (__u64)task->mm && seen->pid == task->tgid;
 }
 
 static __always_inline void remember_user(struct seen *seen, __u64 cookie) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  struct task_struct *task = this_task();
   seen->cookie = cookie;
   seen->mm = (__u64)task->mm;
   seen->pid = task->tgid;

@@ -27,6 +27,19 @@ struct {
 
 __u32 last_serial = 0;
 
+/*
+ * Calls step(i, walk) until it returns 1. From Linux 5.17 on the verifier looks at a step once; in a loop it does so each
+ * time, in each program that may describe a process: three quarters of all the instructions that it went through.
+ */
+#define REPEAT(times, step, walk)                                    \
+  do {                                                               \
+    if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) \
+      bpf_loop(times, step, walk, 0);                                \
+    else                                                             \
+      for (__u32 i = 0; i < (times); i++)                            \
+        if (step(i, walk)) break;                                    \
+  } while (0)
+
 #define MAX_DEPTH 40
 #define MAX_NAME 256
 
@@ -42,41 +55,65 @@ static __always_inline __u32 append_name(struct sf_process *record, __u32 end, c
   return size > 0 ? end + size : end;
 }
 
+struct path_walk {
+  struct sf_process *record;
+  struct dentry *dentry;
+  struct mount *mount;
+  __u32 end;
+  bool done;
+};
+
+/* Appends one component, or climbs to the mount above. 1: the walk is over. */
+static __noinline long path_step(__u32 step, struct path_walk *walk) {
+  struct dentry *dentry = walk->dentry;
+  struct mount *mount = walk->mount;
+  struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+  struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
+  if (dentry == root || dentry == parent) {
+    struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+    walk->done = above == mount || !above || dentry != root;
+    if (walk->done) return 1;
+    walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    walk->mount = above;
+    return 0;
+  }
+  walk->end = append_name(walk->record, walk->end, BPF_CORE_READ(dentry, d_name.name));
+  walk->dentry = parent;
+  return 0;
+}
+
 /* Appends a path, last component first, up to the root of its mount namespace. */
 __noinline __u32 append_path(struct sf_process *record, __u32 end, __u64 mnt_address, __u64 dentry_address) {
   if (!record) return end;
-  struct vfsmount *vfsmount = (void *)mnt_address;
-  struct dentry *dentry = (void *)dentry_address;
-  struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+  struct mount *mount = (void *)mnt_address - bpf_core_field_offset(struct mount, mnt);
+  struct path_walk walk = {.record = record, .dentry = (void *)dentry_address, .mount = mount, .end = end};
+  REPEAT(MAX_DEPTH, path_step, &walk);
+  if (!walk.done) record->flags |= SF_PROCESS_CUT;
+  return walk.end;
+}
 
-  for (int i = 0; i < MAX_DEPTH; i++) {
-    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-    struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
-    if (dentry == root || dentry == parent) {
-      struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-      if (above == mount || !above || dentry != root) return end;
-      dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-      mount = above;
-      continue;
-    }
-    end = append_name(record, end, BPF_CORE_READ(dentry, d_name.name));
-    dentry = parent;
-  }
-  record->flags |= SF_PROCESS_CUT;
-  return end;
+struct cgroup_walk {
+  struct sf_process *record;
+  struct kernfs_node *node;
+  __u32 end;
+};
+
+/* Appends one component. 1: the walk is over, since the root has no name. */
+static __noinline long cgroup_step(__u32 step, struct cgroup_walk *walk) {
+  struct kernfs_node *node = walk->node;
+  struct kernfs_node *parent = node ? kernfs_parent(node) : NULL;
+  if (!parent) return 1;
+  walk->end = append_name(walk->record, walk->end, BPF_CORE_READ(node, name));
+  walk->node = parent;
+  return 0;
 }
 
 /* Appends the path of a cgroup, last component first. */
 __noinline __u32 append_cgroup(struct sf_process *record, __u32 end, __u64 kernfs_address) {
   if (!record) return end;
-  struct kernfs_node *node = (void *)kernfs_address;
-  for (int i = 0; i < MAX_DEPTH && node; i++) {
-    struct kernfs_node *parent = kernfs_parent(node);
-    if (!parent) return end; /* the root has no name */
-    end = append_name(record, end, BPF_CORE_READ(node, name));
-    node = parent;
-  }
-  return end;
+  struct cgroup_walk walk = {.record = record, .node = (void *)kernfs_address, .end = end};
+  REPEAT(MAX_DEPTH, cgroup_step, &walk);
+  return walk.end;
 }
 
 static __always_inline __u32 append_exe(struct sf_process *record, __u32 end, struct task_struct *task) {
@@ -191,8 +228,6 @@ static __always_inline __u32 process_of(struct task_struct *task, __u64 address)
   return fresh.serial;
 }
 
-static __always_inline __u32 current_process(void) {
-  return process_of((struct task_struct *)bpf_get_current_task_btf(), bpf_get_current_task());
-}
+static __always_inline __u32 current_process(void) { return process_of(this_task(), bpf_get_current_task()); }
 
 #endif

@@ -66,7 +66,7 @@ int BPF_PROG(tcp_state_missed, struct sock *sk, int oldstate, int newstate) {
  */
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(sending, const struct sock *sk) {
-  if (((struct task_struct *)bpf_get_current_task_btf())->mm) owner_by_use(sk);
+  if (this_task()->mm) owner_by_use(sk);
   return 0;
 }
 

@@ -98,7 +98,12 @@ export interface TcpDetails {
   readonly deliveryRate: number;
 }
 
-/** One event of one connection. Counters are totals since the connection began. */
+/**
+ * One event of one connection. Counters are totals since the connection began.
+ *
+ * The decoders give all records all properties, in one order: what reads records is compiled for one shape of them then, not
+ * for each mixture of what was completed and what was not.
+ */
 export interface ConnectionRecord {
   /** `close` until correlate/ finds that it was never established. */
   event: ConnectionEvent;
@@ -107,7 +112,7 @@ export interface ConnectionRecord {
   /** When the connection began: SYN sent (client), handshake complete (server), first datagram seen (UDP). */
   readonly startTime: bigint;
   /** UDP: last datagram. */
-  readonly lastTime?: bigint;
+  readonly lastTime?: bigint | undefined;
   /** 16 hexadecimal digits; the same on both ends of a TCP connection. */
   readonly id: string;
   /** TCP: the kernel's socket cookie. UDP: a number of the conversation that no cookie has. Unique per end on this host. */
@@ -125,9 +130,9 @@ export interface ConnectionRecord {
   peerAddress: string;
   peerPort: number;
   /** What this end takes for its peer, when the address is translated on the way: for a client, what was dialled. */
-  natOriginal?: { readonly address: string; readonly port: number };
+  natOriginal?: { readonly address: string; readonly port: number } | undefined;
   /** Recognised by what was said, not by the port. */
-  readonly protocolName?: 'quic';
+  readonly protocolName?: 'quic' | undefined;
   /** Older than the agent, or begun when the table of connections was full. */
   readonly preExisting: boolean;
   /** TCP state, as `ss` spells it in lower case: established, syn_sent, fin_wait1 …; the state before the end on close. */
@@ -188,18 +193,18 @@ export interface ConnectionRecord {
   readonly end: End | undefined;
 
   // Completed by correlate/ (close and failed only):
-  closeReason?: CloseReason;
-  errorType?: ErrorType;
+  closeReason?: CloseReason | undefined;
+  errorType?: ErrorType | undefined;
   /** Completed by dns/: what was looked up to dial this peer, or what /etc/hosts says; of the client's end only. */
-  peerName?: string;
+  peerName?: string | undefined;
   /** Completed by dns/, for spans: the look-up that this connection, the first that is told of, came of; of the client's end only. */
-  lookup?: LookupRecord;
+  lookup?: LookupRecord | undefined;
   /** Completed by enrich/: where the peer is. */
-  place?: Place;
+  place?: Place | undefined;
   /** Completed by enrich/: who it is in the cluster, with `--kubernetes-peers`. */
-  clusterPeer?: ClusterPeer;
+  clusterPeer?: ClusterPeer | undefined;
   /** Completed by correlate/: who is at the other end, when that is on this host and known. */
-  peerProcess?: Process;
+  peerProcess?: Process | undefined;
 }
 
 /** `error.type` of a look-up; absent on success. */

@@ -73,6 +73,7 @@ export function decodeConnection(
     event,
     time: u64(at.timeNs),
     startTime: u64(at.startNs),
+    lastTime: undefined,
     id: hex64(at.id),
     cookie: u64(at.cookie),
     transport: 'tcp',
@@ -89,6 +90,8 @@ export function decodeConnection(
           ? ipv4Text(u32(at.peerAddress))
           : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
     peerPort: u16(at.peerPort),
+    natOriginal: undefined,
+    protocolName: undefined,
     preExisting: (flags & sfFlag.preExisting) !== 0,
     state,
     networkNamespace: u32(at.netns),
@@ -135,6 +138,13 @@ export function decodeConnection(
             attempt: (flags & sfFlag.attempt) !== 0,
           }
         : undefined,
+    closeReason: undefined,
+    errorType: undefined,
+    peerName: undefined,
+    lookup: undefined,
+    place: undefined,
+    clusterPeer: undefined,
+    peerProcess: undefined,
   };
 }
 

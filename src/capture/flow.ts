@@ -10,21 +10,6 @@ const reasons = {
   [sfReason.stop]: 'agent_stop',
 } as const;
 
-/** What only TCP has. */
-const noTcp = {
-  state: '',
-  retransmits: 0,
-  lostSegments: 0,
-  reordering: 0,
-  handshakeDuration: undefined,
-  smoothedRtt: undefined,
-  minRtt: undefined,
-  rttVariation: undefined,
-  busyTime: 0,
-  receiveWindowLimitedTime: 0,
-  sendBufferLimitedTime: 0,
-} as const;
-
 /** `o`: where the record begins in the batch, a multiple of 8. */
 export function decodeFlow(
   v: Views,
@@ -45,7 +30,6 @@ export function decodeFlow(
   const isOthers = (flags & sfFlowFlag.others) !== 0;
   const hasEnded = u8(at.event) === sfEvent.end;
   return {
-    ...noTcp,
     event: hasEnded ? 'close' : 'update',
     time: u64(at.timeNs),
     startTime: u64(at.startNs),
@@ -59,11 +43,11 @@ export function decodeFlow(
     localPort: u16(at.localPort),
     peerAddress: isOthers ? '' : address(at.peerAddress),
     peerPort: u16(at.peerPort),
-    ...(flags & sfFlowFlag.translated && {
-      natOriginal: { address: address(at.originalAddress), port: u16(at.originalPort) },
-    }),
-    ...(flags & sfFlowFlag.quic && { protocolName: 'quic' }),
+    natOriginal:
+      flags & sfFlowFlag.translated ? { address: address(at.originalAddress), port: u16(at.originalPort) } : undefined,
+    protocolName: flags & sfFlowFlag.quic ? 'quic' : undefined,
     preExisting: (flags & sfFlowFlag.preExisting) !== 0,
+    state: '',
     networkNamespace: u32(at.netns),
     interfaceName,
     attribution: process ? (attributions[u8(at.attribution)] ?? 'none') : 'none',
@@ -72,6 +56,23 @@ export function decodeFlow(
     receivedBytes: size(at.receivedBytes),
     sentPackets: size(at.sentPackets),
     receivedPackets: size(at.receivedPackets),
+    // What only TCP has:
+    retransmits: 0,
+    lostSegments: 0,
+    reordering: 0,
+    handshakeDuration: undefined,
+    smoothedRtt: undefined,
+    minRtt: undefined,
+    rttVariation: undefined,
+    busyTime: 0,
+    receiveWindowLimitedTime: 0,
+    sendBufferLimitedTime: 0,
+    mptcpId: undefined,
+    details: undefined,
+    retransmittedSequence: undefined,
+    retransmittedSegments: undefined,
+    reset: undefined,
+    drop: undefined,
     deltas: {
       sentBytes: size(at.sentBytes) - size(at.reportedSentBytes),
       receivedBytes: size(at.receivedBytes) - size(at.reportedReceivedBytes),
@@ -88,5 +89,12 @@ export function decodeFlow(
           reason: reasons[u8(at.reason) as keyof typeof reasons] ?? 'closed',
         }
       : undefined,
+    closeReason: undefined,
+    errorType: undefined,
+    peerName: undefined,
+    lookup: undefined,
+    place: undefined,
+    clusterPeer: undefined,
+    peerProcess: undefined,
   };
 }

@@ -3,8 +3,9 @@
  * are a map. Each setting knows its line, so that whatever is wrong with it is said with its place.
  */
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import type { Node, YAMLMap } from 'yaml';
 import { UsageError } from '../errors.ts';
+import { yaml } from '../yaml.ts';
 import type { Setting } from './environment.ts';
 import { nearest } from './nearest.ts';
 import { entries, type Key, type Option, optionName } from './options.ts';
@@ -17,7 +18,7 @@ const LONGEST = 2 ** 20;
  * The file cannot ask for another version of YAML, in which keys may be other things than texts. The parser compares each key
  * with all others, which takes minutes for a large file that is no configuration; `checkUnique` does not.
  */
-const yaml = { prettyErrors: false, schema: 'core', merge: false, uniqueKeys: false } as const;
+const dialect = { prettyErrors: false, schema: 'core', merge: false, uniqueKeys: false } as const;
 
 const byName = new Map(entries.map(([key, option]) => [optionName(key), { key, option }]));
 
@@ -28,8 +29,9 @@ export function readConfigFile(file: string): ReadonlyMap<Key, Setting> {
 
 /** `file`: what messages call it. */
 export function parseConfig(text: string, file: string): ReadonlyMap<Key, Setting> {
+  const { LineCounter, isMap, parseDocument } = yaml();
   const lines = new LineCounter();
-  const document = parseDocument(text, { ...yaml, lineCounter: lines });
+  const document = parseDocument(text, { ...dialect, lineCounter: lines });
   const at = (offset: number | undefined): string => {
     const { line, col } = lines.linePos(offset ?? 0);
     return `${file}:${line}:${col}`;
@@ -57,6 +59,7 @@ function read(file: string): string {
 type Place = (offset: number | undefined) => string;
 
 function readMap(map: YAMLMap, at: Place): ReadonlyMap<Key, Setting> {
+  const { isMap, isScalar } = yaml();
   const settings = new Map<Key, Setting>();
   checkUnique(map, at);
   for (const { key: name, value } of map.items as { key: Node; value: Node | null }[]) {
@@ -73,6 +76,7 @@ function readMap(map: YAMLMap, at: Place): ReadonlyMap<Key, Setting> {
 
 /** What is no text is refused where it is read. */
 function checkUnique({ items }: YAMLMap, at: Place): void {
+  const { isScalar } = yaml();
   const names = new Set<string>();
   for (const { key } of items) {
     if (!isScalar(key)) continue;
@@ -93,6 +97,7 @@ function find(name: string, place: string): { key: Key; option: Option<unknown> 
 
 /** As it would be typed; lists as an option reads them. Undefined: it is neither a value nor a list of values. */
 function textOf(value: Node | null, { kind }: Option<unknown>): string | undefined {
+  const { isMap, isScalar, isSeq } = yaml();
   if (isScalar(value)) return scalarText(value.value);
   if (isSeq(value))
     return join(

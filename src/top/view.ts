@@ -182,7 +182,7 @@ function unnamed(item: Item): Item {
   return { ...item, group: { ...item.group, rows: item.group.rows.map(withoutName) } };
 }
 
-function withoutName<Shown extends { readonly record: { readonly peerName?: string } }>(row: Shown): Shown {
+function withoutName<Shown extends { readonly record: { readonly peerName?: string | undefined } }>(row: Shown): Shown {
   if (row.record.peerName === undefined) return row;
   const { peerName: _, ...record } = row.record;
   return { ...row, record };

@@ -1,8 +1,8 @@
 /** Where the API server is and who we are to it: the pod's own service account, or a kubeconfig file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { StartError } from '../../errors.ts';
+import { yaml } from '../../yaml.ts';
 import { type Fields, fieldsOf, listOf, textOf } from '../json.ts';
 
 export interface Access {
@@ -46,7 +46,7 @@ const quiet = { logLevel: 'error' } as const;
 /** The current context of a kubeconfig. Throws a StartError when it can't be used. */
 export function kubeconfigAccess(file: string): Access {
   try {
-    return fromKubeconfig(parse(read(file), quiet) as unknown, dirname(file));
+    return fromKubeconfig(yaml().parse(read(file), quiet) as unknown, dirname(file));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : message.split('\n')[0];

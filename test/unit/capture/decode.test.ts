@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createDecoder } from '../../../src/capture/decode.ts';
-import { sfAttribution, sfEvent, sfFlag, sfRole } from '../../../src/capture/wire.gen.ts';
+import { sfAttribution, sfEvent, sfFlag, sfFlow, sfKind, sfRole } from '../../../src/capture/wire.gen.ts';
 import { Ledger } from '../../../src/ledger.ts';
 import type { Process } from '../../../src/model.ts';
 import { batch, connectionBytes, interfaceBytes, pathPart, processBytes } from '../../support/batch.ts';
@@ -216,4 +216,15 @@ test('interfaces have the name that was told last, in their own network namespac
   t.deepEqual(names(at(1, 0), at(1, 1), at(1, 7)), [undefined, 'lo', undefined]);
   t.deepEqual(names(interfaceBytes(1, 7, 'eth0'), at(1, 7), at(2, 7), at(1, 7)), ['eth0', undefined, 'eth0']);
   t.deepEqual(names(interfaceBytes(1, 7, 'wan'), at(1, 7)), ['wan']);
+});
+
+test('all records have the same properties in the same order, so that what reads them is compiled once', (t) => {
+  const { decode } = createDecoder({ ledger: new Ledger(), onProcess: () => {}, describe: () => undefined });
+  const flow = new Uint8Array(sfFlow.size);
+  flow[sfFlow.kind] = sfKind.flow;
+  new DataView(flow.buffer).setUint16(sfFlow.length, sfFlow.size, true);
+  const events = [sfEvent.open, sfEvent.end, sfEvent.update, sfEvent.retransmit, sfEvent.resetSent, sfEvent.dropSent];
+  const records = decode(batch(...events.map((event) => connectionBytes({ event })), flow));
+  t.is(records.length, events.length + 1);
+  for (const record of records) t.deepEqual(Object.keys(record), Object.keys(records[0] ?? {}));
 });
