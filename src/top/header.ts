@@ -2,7 +2,7 @@
 import type { Colors } from '../export/text/layout.ts';
 import { sanitise } from '../export/text/sanitise.ts';
 import { formatCount } from '../export/text/units.ts';
-import { cutMiddle, displayWidth, pad } from '../export/text/width.ts';
+import { cutMiddle, cutStart, displayWidth, pad } from '../export/text/width.ts';
 import type { Grouping, Sorting } from './choices.ts';
 import { type Column, type ColumnName, MARGIN } from './columns.ts';
 import type { Order } from './groups.ts';
@@ -97,14 +97,8 @@ export function formatChoice(state: State, { symbols, colors, columns, interval 
 
 function leftOf({ input, filterText }: State, { ascii, cut }: TopSymbols, room: number): string {
   // Of what is being typed the end is seen.
-  if (input) return `/ ${lastPart(`${sanitise(input.text, ascii)}_`, room - 2)}`;
+  if (input) return `/ ${cutStart(`${sanitise(input.text, ascii)}_`, room - 2)}`;
   return filterText === '' ? '' : cutMiddle(`/ ${sanitise(filterText, ascii)}`, room, cut);
-}
-
-function lastPart(text: string, width: number): string {
-  let shown = text;
-  while (shown !== '' && displayWidth(shown) > width) shown = [...shown].slice(1).join('');
-  return shown;
 }
 
 /** A name begins with A, an age with the oldest. */

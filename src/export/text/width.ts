@@ -27,6 +27,11 @@ export function cutMiddle(text: string, width: number, sign: string): string {
   return take(characters, Math.ceil(room / 2)) + sign + takeLast(characters, Math.floor(room / 2));
 }
 
+/** What has room of the end. */
+export function cutStart(text: string, width: number): string {
+  return displayWidth(text) <= width ? text : takeLast([...text], width);
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
 const colour = /\x1b\[[0-9;]*m/g;
 

@@ -2,7 +2,7 @@ import test from 'ava';
 import { createLayout, isUtf8Locale } from '../../../src/export/text/layout.ts';
 import { sanitise } from '../../../src/export/text/sanitise.ts';
 import { formatCount, formatDuration, formatFine } from '../../../src/export/text/units.ts';
-import { cutMiddle, displayWidth } from '../../../src/export/text/width.ts';
+import { cutMiddle, cutStart, displayWidth } from '../../../src/export/text/width.ts';
 
 test('counts have four columns at most, k = 1000', (t) => {
   const expected = {
@@ -86,6 +86,15 @@ test('the middle is cut out', (t) => {
   t.is(cutMiddle('short', 5, '…'), 'short');
   t.is(cutMiddle('日本語日本語', 7, '…'), '日…語');
   t.is(cutMiddle('abcdef', 1, '…'), '…');
+});
+
+test('the start is cut off', (t) => {
+  t.is(cutStart('abcdef', 6), 'abcdef');
+  t.is(cutStart('abcdef', 2), 'ef');
+  t.is(cutStart('日本語', 5), '本語');
+  t.is(cutStart('日本語', 3), '語');
+  t.is(cutStart('ao\u0308u', 2), 'o\u0308u');
+  for (const room of [0, -1]) t.is(cutStart('abc', room), '');
 });
 
 test('the locale is the first that is set', (t) => {
