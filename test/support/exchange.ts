@@ -36,6 +36,8 @@ export interface Exchange {
 
 export async function exchange(t: ExecutionContext, namespace: Namespace, options: ExchangeOptions): Promise<Exchange> {
   const { connections, mode = 'loop', family = '4', prefix = 'test' } = options;
+  // A client's port is the name of its connection: on loopback it could come again after a second.
+  await namespace.run('sysctl', ['-q', '-w', 'net.ipv4.tcp_tw_reuse=0']);
   const directory = temporaryDirectory(t);
   const clientName = `${prefix}-client`;
   const serverName = `${prefix}-server`;
