@@ -66,7 +66,7 @@ test.serial('both containers of a pod, at both ends of a connection between them
     ['client', client],
   ] as const) {
     const record = closed().find((one) => attribute(one, 'sockflow.connection.role') === role);
-    const names = execFileSync(buildNames(directory), ['/nonexistent', join(directory, 'state'), id], {
+    const names = execFileSync(buildNames(), ['/nonexistent', join(directory, 'state'), id], {
       encoding: 'utf8',
     });
     t.is(names, `${role}|${pod.name}|${pod.namespace}\n`, 'by the C library');

@@ -94,7 +94,7 @@ test.serial(
 
 test.serial('the C library has the names, too', async (t) => {
   const id = await dockerd.docker('inspect', '--format', '{{.Id}}', 'web');
-  t.is(execFileSync(buildNames(directory), [dockerd.socket, '/nonexistent', id], { encoding: 'utf8' }), 'web||\n');
+  t.is(execFileSync(buildNames(), [dockerd.socket, '/nonexistent', id], { encoding: 'utf8' }), 'web||\n');
 });
 
 test.serial('a published port by address translation is one connection, by the proxy two', async (t) => {

@@ -1,20 +1,15 @@
-/** The C library, built when stale, and programs that use it. */
+/** The C library and parts of it, built when stale. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
-const make = ['--silent', '-j2', '-f', 'native/Makefile'];
 
 /**
  * Puts libsockflow, its header and its pkg-config file into `prefix`, and returns an environment that finds them.
  * `options`: as native/Makefile has them.
  */
 export function installLibrary(prefix: string, ...options: readonly string[]): NodeJS.ProcessEnv {
-  // Test files run side by side, of which make knows nothing.
-  execFileSync('flock', ['build', 'make', ...make, 'install', `PREFIX=${prefix}`, ...options], {
-    cwd: CHECKOUT,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  build('-f', 'native/Makefile', 'install', `PREFIX=${prefix}`, ...options);
   return {
     ...process.env,
     PKG_CONFIG_PATH: join(prefix, 'lib/pkgconfig'),
@@ -22,27 +17,20 @@ export function installLibrary(prefix: string, ...options: readonly string[]): N
   };
 }
 
-/** Compiles the decoder alone, so that it reads and writes nothing that is not its own; returns the program's path. */
-export function buildDecoder(directory: string): string {
-  return compile(directory, 'decode', ['bundle', 'decode', 'docker', 'names', 'outcome', 'placement', 'process']);
+/** The decoder alone, and the part that asks for names of containers: paths of the programs (test/library/Makefile). */
+export const buildDecoder = (): string => checked('decode');
+export const buildNames = (): string => checked('names');
+
+function checked(name: string): string {
+  const program = `build/test/checked/${name}`;
+  build('-f', 'test/library/Makefile', program);
+  return join(CHECKOUT, program);
 }
 
-/** The part that asks for names of containers, alone. */
-export function buildNames(directory: string): string {
-  return compile(directory, 'names', ['bundle', 'docker', 'names']);
-}
-
-function compile(directory: string, name: string, parts: readonly string[]): string {
-  const program = join(directory, name);
-  const sources = parts.map((part) => `native/library/${part}.cc`);
-  const flags = [
-    '-std=c++20',
-    '-O1',
-    '-g',
-    '-fsanitize=address,undefined',
-    '-fno-sanitize-recover',
-    '-Inative/library',
-  ];
-  execFileSync('g++', [...flags, '-o', program, `test/library/${name}.cc`, ...sources], { cwd: CHECKOUT });
-  return program;
+/** Test files run side by side, of which make knows nothing. */
+function build(...args: readonly string[]): void {
+  execFileSync('flock', ['build', 'make', '--silent', '-j2', ...args], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }

@@ -9,20 +9,13 @@ import { byAgent, byLibrary, comparable } from '../../support/both-decoders.ts';
 import { buildDecoder } from '../../support/c-library.ts';
 import { cgroupRows } from '../../support/cgroup-paths.ts';
 import { random } from '../../support/random.ts';
-import { removeDirectory, sharedDirectory } from '../../support/temporary.ts';
 
 function belowOf(seed: number): (limit: number) => number {
   const next = random(seed);
   return (limit) => Math.floor(next() * limit);
 }
 
-let directory = '';
-let program = '';
-test.before(() => {
-  directory = sharedDirectory();
-  program = buildDecoder(directory);
-});
-test.after.always(() => removeDirectory(directory));
+const program = buildDecoder();
 
 const container = 'ab12'.repeat(16);
 const described = processBytes({

@@ -7,15 +7,9 @@ import test, { type ExecutionContext } from 'ava';
 import { buildNames } from '../../support/c-library.ts';
 import { DockerServer } from '../../support/docker-server.ts';
 import { result } from '../../support/processes.ts';
-import { removeDirectory, sharedDirectory, temporaryDirectory } from '../../support/temporary.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
-let directory = '';
-let program = '';
-test.before(() => {
-  directory = sharedDirectory();
-  program = buildNames(directory);
-});
-test.after.always(() => removeDirectory(directory));
+const program = buildNames();
 
 const NOBODY = '/nonexistent';
 
