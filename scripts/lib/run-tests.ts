@@ -33,12 +33,11 @@ const root = join(import.meta.dirname, '../..');
 const integrationTests = 'test/integration/**/*.test.ts';
 /** Those that fill the machine, or look at all of it: one at a time. */
 const oneByOne = ['--serial', '--concurrency=1'];
-const alone = [
-  ...['check', 'clean-exit', 'delivery', 'ntopng-delivery', 'readme', 'same-pid', 'setup', 'short-lived'],
-  ...['tcp-conservation', 'tcp-kernel-counters', 'tcp-many', 'tcp-start', 'tcp-sums'],
-].map((name) => `test/e2e/${name}.test.ts`);
-/** The others live in network namespaces of their own and mostly wait: two files at a time. */
-const sideBySide = ['--concurrency=2'];
+const alone = ['check', 'clean-exit', 'readme', 'same-pid', 'setup', 'tcp-conservation'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+/** The others live in network namespaces of their own, and wait more often than they work. */
+const sideBySide = ['--concurrency=3'];
 
 const { values: options, positionals: files } = parseArgs({
   options: { only: { type: 'string' }, verbose: { type: 'boolean', default: false } },

@@ -1,44 +1,6 @@
 import test from 'ava';
-import { attribute, observe, only } from '../support/agent.ts';
-import { differences, identity } from '../support/expected.ts';
-import { withNamespace } from '../support/netns.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { copyOf, runShortLived, type Served, type ShortLived, startServer } from '../support/workload.ts';
+import { areAllKnown } from '../support/mayflies.ts';
 
-const PROCESSES = 2000;
-
-test.serial('2,000 processes that are gone a moment later are all known by program, parent and user', async (t) => {
-  const directory = temporaryDirectory(t);
-  const file = copyOf('short-lived', directory, 'spawner');
-  const helper = copyOf('short-lived-helper', directory, 'mayfly');
-  await withNamespace(async (namespace) => {
-    let spawned: ShortLived | undefined;
-    let served: Served[] = [];
-    const { ends } = await observe(namespace, only(namespace), async () => {
-      const server = await startServer(namespace);
-      spawned = await runShortLived(namespace, { file, helper, port: server.port, processes: PROCESSES });
-      served = await server.stop();
-      return 2 * PROCESSES;
-    });
-    if (!spawned) throw new Error('no processes');
-
-    const clients = ends.filter((record) => attribute(record, 'sockflow.connection.role') === 'client');
-    t.is(served.length, PROCESSES);
-    t.is(clients.length, PROCESSES);
-    t.is(ends.length, 2 * PROCESSES);
-
-    const byPid = new Map(clients.map((record) => [attribute(record, 'process.pid'), record]));
-    const parent = { parentPid: spawned.pid, parentExecutable: file };
-    const wrong = spawned.processes.flatMap(({ pid, userId, bytes }) => {
-      const record = byPid.get(pid);
-      const wanted = {
-        ...identity({ pid, userId, executable: helper, ...parent }),
-        'sockflow.process.parent.user.name': 'root',
-        'sockflow.connection.sent.bytes': bytes,
-        'sockflow.connection.received.bytes': 0,
-      };
-      return record ? differences(record, wanted) : [`pid ${pid}: no record`];
-    });
-    t.deepEqual(wrong.slice(0, 10), []);
-  });
-});
+test.serial('300 processes that are gone a moment later are all known by program, parent and user', (t) =>
+  areAllKnown(t, 300),
+);

@@ -168,9 +168,10 @@ export function commandLine(args: readonly string[], options: AgentOptions = {})
 /** Of what begins like the agent's settings, this one marks the processes of a test run and has to stay. */
 const NO_SETTING = 'SOCKFLOW_TEST_RUN';
 
-/** The environment of this test without what would change the agent's configuration. */
+/** The environment of this test without what would change the agent's configuration, or where it keeps compiled code. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const isSetting = (name: string) => /^(OTEL|SOCKFLOW)_/.test(name) && name !== NO_SETTING;
+  const isSetting = (name: string) =>
+    (/^(OTEL|SOCKFLOW)_/.test(name) && name !== NO_SETTING) || name === 'NODE_COMPILE_CACHE';
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
 }
 

@@ -1,12 +1,11 @@
-/** 100,000 live sockets, and what an agent has of the host's memory and of its reader thread's time. */
+/** Many live sockets, 100,000 by default, and what an agent has of the host's memory and of its reader thread's time. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Namespace } from './netns.ts';
 import { Sockets } from './sockets.ts';
 
 /** A process may have 20,000 descriptors, so ten of them share 100,000 sockets. */
-const PAIRS = 5;
-export const EACH = 10_000;
-export const SOCKETS = 2 * PAIRS * EACH;
+const PROCESSES = 10;
+export const SOCKETS = 100_000;
 
 export interface Crowd {
   readonly clients: readonly Sockets[];
@@ -16,17 +15,18 @@ export interface Crowd {
 }
 
 /** All connections are there, none was used. The descriptors of a client are 3, 4, 5 …. */
-export async function gather(namespace: Namespace): Promise<Crowd> {
-  const many = () => Array.from({ length: PAIRS }, () => Sockets.start(namespace));
+export async function gather(namespace: Namespace, sockets = SOCKETS): Promise<Crowd> {
+  const each = sockets / PROCESSES;
+  const many = () => Array.from({ length: PROCESSES / 2 }, () => Sockets.start(namespace));
   const [clients, servers] = [many(), many()];
   for (const [i, server] of servers.entries()) {
     const listener = await server.listen('127.0.0.1', 4096);
-    const accepted = server.do('accept-many', listener.fd, EACH);
-    await clients[i]?.do('connect-many', EACH, '127.0.0.1', listener.port);
+    const accepted = server.do('accept-many', listener.fd, each);
+    await clients[i]?.do('connect-many', each, '127.0.0.1', listener.port);
     await accepted;
   }
   const move = async () => {
-    await Promise.all(clients.map((client) => client.do('send-on', 3, 2 + EACH)));
+    await Promise.all(clients.map((client) => client.do('send-on', 3, 2 + each)));
   };
   return { clients, servers, move };
 }

@@ -8,6 +8,8 @@ export interface Wrong {
   readonly says: string;
   /** 2 unless it says otherwise. */
   readonly code?: number;
+  /** What is typed is well; what the program finds when it begins is not. */
+  readonly atStart?: boolean;
 }
 
 const line = (words: string, says: string, more: Partial<Wrong> = {}): Wrong => ({
@@ -75,6 +77,7 @@ const commandLines: readonly Wrong[] = [
   line(
     'top',
     'top expects a terminal to draw on and to read keys from; stdin and stdout are none: add --once for one table',
+    { atStart: true },
   ),
 ];
 
@@ -158,4 +161,19 @@ const files: readonly Wrong[] = [
   ),
 ];
 
-export const wrongUsage: readonly Wrong[] = [...commandLines, ...environments, ...files];
+const all = [...commandLines, ...environments, ...files];
+
+/** What is wrong with the words alone, and what only the program that begins can find. */
+export const wrongWords = all.filter(({ code = 2, atStart = false }) => code === 2 && !atStart);
+export const wrongAtStart = all.filter((wrong) => !wrongWords.includes(wrong));
+
+/** As it is typed. */
+export function titleOf({ args = [], env = {} }: Wrong): string {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [...variables, 'sockflow', ...args].join(' ');
+}
+
+/** The arguments, with the path of the file where it is meant. */
+export function given({ args = [] }: Wrong, file: string): string[] {
+  return args.map((argument) => argument.replace('FILE', file));
+}

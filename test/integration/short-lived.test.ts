@@ -1,0 +1,6 @@
+import test from 'ava';
+import { areAllKnown } from '../support/mayflies.ts';
+
+test.serial('2,000 processes that are gone a moment later are all known by program, parent and user', (t) =>
+  areAllKnown(t, 2_000),
+);
