@@ -89,7 +89,7 @@ function delivered([name, options]: Way, records: readonly ConnectionRecord[]): 
       await feed(exporter, records, count);
       await untilSent(ledger, total);
     },
-    end: () => exporter.shutdown(Date.now() + 60_000),
+    end: () => exporter.shutdown(performance.now() + 60_000),
   };
 }
 
@@ -271,7 +271,7 @@ async function outage(): Promise<void> {
     const cpu = { agent: user + system, collector: cpuOfCollector(collectors) - before.collector };
     const taken = sentBy(ledger) - before.sent;
     clearInterval(load);
-    await exporter.shutdown(Date.now() + 60_000);
+    await exporter.shutdown(performance.now() + 60_000);
     await collectors[1]?.stop();
     console.log(`books: sent ${sentBy(ledger)}, lost ${JSON.stringify(ledger.lost)}`);
     console.log(

@@ -90,7 +90,7 @@ for (let script = 1; script <= scripts; script++) {
   await fed;
   process.stderr.write(`${script}/${scripts} ${name}: ${made} made, ${ledger.sent.get('otlp-logs') ?? 0} sent\n`);
 }
-await exporter.shutdown(Date.now() + 120_000);
+await exporter.shutdown(performance.now() + 120_000);
 const found = await ask<Findings>('findings');
 oracle.kill();
 

@@ -36,7 +36,7 @@ async function main(tokens: readonly string[], env: Environment): Promise<number
     createLog('error', stderr.write).say(error.message);
     return 2;
   } finally {
-    await stderr.close(Date.now() + PATIENCE.stderr);
+    await stderr.close(performance.now() + PATIENCE.stderr);
   }
 }
 
@@ -56,7 +56,7 @@ async function readHelp(): Promise<string> {
 async function print(text: string): Promise<void> {
   const writer = new Writer(openDescriptor(1), text.length);
   writer.push([text]);
-  await writer.close(Date.now() + PATIENCE.stdout);
+  await writer.close(performance.now() + PATIENCE.stdout);
 }
 
 type RunCommand = Extract<ReturnType<typeof parseCommandLine>, { action: 'run' }>;

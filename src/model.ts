@@ -245,6 +245,6 @@ export interface Exporter {
   isBusy?(): boolean;
   /** It is short of room and will have some in a moment, if it gets one; absent where that never helps. */
   isMakingRoom?(): boolean;
-  /** Sends what is left until `deadline` (milliseconds, as Date.now()), then gives up and counts. Idempotent. */
+  /** Sends what is left until `deadline` (milliseconds, as performance.now()), then gives up and counts. Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }

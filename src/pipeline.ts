@@ -22,7 +22,7 @@ export interface Pipeline {
   kernelCounts(): KernelCounts;
   /** The part of the source that was read, 0 to 1; absent where it has no end. */
   progress?(): number;
-  /** Stops capturing, sends what is left until `deadline` (as Date.now()). Idempotent. */
+  /** Stops capturing, sends what is left until `deadline` (as performance.now()). Idempotent. */
   shutdown(deadline: number): Promise<void>;
 }
 

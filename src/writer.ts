@@ -102,11 +102,11 @@ export class Writer {
     });
   }
 
-  /** Writes what waits until `deadline` (as Date.now()), then drops the rest. Nothing is taken after that. */
+  /** Writes what waits until `deadline` (as performance.now()), then drops the rest. Nothing is taken after that. */
   async close(deadline: number): Promise<void> {
     this.start();
     const late = new AbortController();
-    const overdue = wait(Math.max(0, deadline - Date.now()), undefined, { signal: late.signal }).catch(() => {});
+    const overdue = wait(Math.max(0, deadline - performance.now()), undefined, { signal: late.signal }).catch(() => {});
     await Promise.race([this.#written(), overdue]);
     late.abort();
     this.#abandon();

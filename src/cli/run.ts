@@ -83,7 +83,7 @@ export async function run(
   clearInterval(watch);
   endProgress();
   manager?.stopping();
-  const endFlush = watchProgress(progress, countDown(Date.now() + options.shutdownTimeout));
+  const endFlush = watchProgress(progress, countDown(performance.now() + options.shutdownTimeout));
   const isAtOnce = await stop(pipeline, options, atOnce.promise, log);
   endFlush();
   if (reason.how === 'quiet') return 0;
@@ -93,7 +93,7 @@ export async function run(
 }
 
 function countDown(deadline: number): () => string {
-  const left = () => Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
+  const left = () => Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
   return () => `stopping: sending what waits, for ${left()} s at most; Ctrl-C: at once`;
 }
 
@@ -126,7 +126,11 @@ async function stop(pipeline: Pipeline, options: Options, atOnce: Promise<Reason
   const late = Promise.withResolvers<Reason>();
   const overdue = setTimeout(late.resolve, options.shutdownTimeout + GRACE, { how: 'now' });
   try {
-    const end = await Promise.race([pipeline.shutdown(Date.now() + options.shutdownTimeout), late.promise, atOnce]);
+    const end = await Promise.race([
+      pipeline.shutdown(performance.now() + options.shutdownTimeout),
+      late.promise,
+      atOnce,
+    ]);
     return end !== undefined;
   } catch (error) {
     log.error(`could not stop in order: ${error instanceof Error ? error.message : error}`);

@@ -10,7 +10,7 @@ export interface Stdout {
   begin(head: Uint8Array): void;
   /** More waits than a reader that is at work leaves. */
   isBusy(): boolean;
-  /** Writes what waits until `deadline` (as Date.now()) and counts the rest. */
+  /** Writes what waits until `deadline` (as performance.now()) and counts the rest. */
   shutdown(deadline: number): Promise<void>;
 }
 

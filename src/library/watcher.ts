@@ -69,7 +69,7 @@ export async function openWatcher(
     createQueueExporter(queue, selection, ledger, () => queue.length > queueLimit / 2),
   ];
   const pipeline = await start(options, log, ledger, { onOutputLost: () => {}, onEnd: () => void close() }, outputs);
-  const close = (): Promise<void> => pipeline.shutdown(Date.now() + PATIENCE);
+  const close = (): Promise<void> => pipeline.shutdown(performance.now() + PATIENCE);
   const leave = async (): Promise<{ done: true; value: undefined }> => {
     await close();
     queue.clear();

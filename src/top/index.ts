@@ -111,6 +111,6 @@ async function printOnce(
   // Lines of a table are no records.
   const stdout = createStdout({ ledger: new Ledger(), onLost: onOutputLost });
   stdout.write(lines.map((line) => `${line}\n`));
-  await stdout.shutdown(Date.now() + 10_000);
+  await stdout.shutdown(performance.now() + 10_000);
   onEnd();
 }

@@ -33,7 +33,7 @@ async function send(to: Collector, records: readonly ConnectionRecord[], options
   const endpoint = `http://127.0.0.1:${to.grpcPort}`;
   const exporter = createOtlpLogsExporter({ endpoint, host, attributes: table, ...options }, ledger, () => undefined);
   exporter.export(records);
-  await exporter.shutdown(Date.now() + 30_000);
+  await exporter.shutdown(performance.now() + 30_000);
   if (ledger.sent.get('otlp-logs') !== records.length) throw new Error(JSON.stringify(ledger.lost));
   await to.stop();
 }

@@ -58,7 +58,7 @@ export function createDeliveryRig(
   return { transport, delivery, ledger, said };
 }
 
-export const later = () => Date.now() + 60_000;
+export const later = () => performance.now() + 60_000;
 export const sent = ({ ledger }: DeliveryRig) => ledger.sent.get('test') ?? 0;
 export const lost = ({ ledger }: DeliveryRig) =>
   Object.fromEntries(ledger.lost.map(({ stage, reason, count }) => [`${stage}/${reason}`, count]));

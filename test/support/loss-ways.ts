@@ -49,7 +49,7 @@ export const ofDelivery: Readonly<Record<string, Way>> = {
   async shutdown(_, count, ledger) {
     const rig = createDeliveryRig(() => 'hang', {}, undefined, ledger);
     rig.delivery.push(batchOf(count - 1));
-    await rig.delivery.shutdown(Date.now() + 20);
+    await rig.delivery.shutdown(performance.now() + 20);
     rig.delivery.push(batchOf(1));
     return 0;
   },
@@ -93,7 +93,7 @@ export const ways: Readonly<Record<string, Way>> = {
     fill(pipe);
     const stdout = createStdout({ ledger, onLost: t.fail, fd: pipe.writer });
     stdout.write(lines(count));
-    await stdout.shutdown(Date.now() + 20);
+    await stdout.shutdown(performance.now() + 20);
     return 0;
   },
   async stdout_closed(t, count, ledger) {
@@ -197,7 +197,7 @@ export const ways: Readonly<Record<string, Way>> = {
       },
       (text) => text.endsWith('\n'),
     );
-    await before.delivery.shutdown(Date.now());
+    await before.delivery.shutdown(performance.now());
     await spool.close();
     await spoolFor(left, ledger).close();
     return 0;

@@ -44,7 +44,7 @@ test('what comes after the end is lost as such, of each kind', async (t) => {
   const lookupAttributes = createLookupAttributes({ ownNetworkNamespace });
   const traces = createOtlpTracesExporter({ ...common, lookupAttributes, endpoint }, ledger, nothing);
   const metrics = createOtlpMetricsExporter({ ...common, endpoint, ledger } as never, nothing);
-  await Promise.all([logs, traces].map((exporter) => exporter.shutdown(Date.now() + 20)));
+  await Promise.all([logs, traces].map((exporter) => exporter.shutdown(performance.now() + 20)));
   logs.export(records(13));
   traces.export(records(17));
   t.deepEqual(
@@ -54,7 +54,7 @@ test('what comes after the end is lost as such, of each kind', async (t) => {
       ['traces_shutdown', 17],
     ],
   );
-  await metrics.shutdown(Date.now() + 20);
+  await metrics.shutdown(performance.now() + 20);
 });
 
 /** `stage/reason` of the table's rows, without those that stand for others. */

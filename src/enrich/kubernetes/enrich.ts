@@ -33,11 +33,11 @@ export function createPodNaming(source: PodSource, { onSettled, onSkipped }: Pod
     if (awaited.delete(container)) onSettled(container);
   };
   const ask = async (container: Container, pod: Pod): Promise<void> => {
-    const until = Date.now() + PATIENCE;
+    const until = performance.now() + PATIENCE;
     let names: PodNames | undefined;
     let isWorthIt = true;
-    while (isWorthIt && !isComplete(names) && Date.now() < until) {
-      isWorthIt = await source.ask(until - Date.now());
+    while (isWorthIt && !isComplete(names) && performance.now() < until) {
+      isWorthIt = await source.ask(Math.max(1, Math.ceil(until - performance.now())));
       if (isClosed) return;
       names = source.find(pod.uid, container.id);
       apply(container, pod, names);

@@ -43,7 +43,7 @@ export async function follow<Item>(api: Api, collection: Collection<Item>, optio
   let version: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
-    const begun = Date.now();
+    const begun = performance.now();
     let hasChanged = false;
     let wait = 0;
     try {
@@ -56,7 +56,7 @@ export async function follow<Item>(api: Api, collection: Collection<Item>, optio
         version = seen;
         hasChanged = true;
       });
-      failures = Date.now() - begun > GOOD ? 0 : hasChanged ? 1 : failures + 1;
+      failures = performance.now() - begun > GOOD ? 0 : hasChanged ? 1 : failures + 1;
     } catch (error) {
       if (signal.aborted) return;
       const fault = error instanceof ApiError ? faultOf(error) : 'failed';

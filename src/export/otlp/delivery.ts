@@ -114,7 +114,7 @@ export class Delivery {
   }
 
   /**
-   * Sends what waits until `deadline` (as Date.now()) or until the server is plainly gone; the rest goes to the spool, or
+   * Sends what waits until `deadline` (as performance.now()) or until the server is plainly gone; the rest goes to the spool or
    * is counted. What is in the spool stays there. Idempotent.
    */
   shutdown(deadline: number): Promise<void> {
@@ -212,7 +212,7 @@ export class Delivery {
 
   /** At the end there is no time to lose; a server that says when to come back gets its way if the deadline allows. */
   #isGone({ retryAfterMs = 0 }: Refused): boolean {
-    if (retryAfterMs > 0 && !this.#spool) return Date.now() + retryAfterMs >= this.#deadline;
+    if (retryAfterMs > 0 && !this.#spool) return performance.now() + retryAfterMs >= this.#deadline;
     return ++this.#failuresAtEnd >= (this.#spool ? LAST_FAILURES.withSpool : LAST_FAILURES.without);
   }
 
@@ -254,7 +254,7 @@ export class Delivery {
     this.#state = 'closing';
     this.#deadline = deadline;
     // The one timer that keeps the process alive: until here at most.
-    const left = deadline - Date.now();
+    const left = deadline - performance.now();
     const forDisk = this.#spool ? Math.min(LAST_WRITES, left / 2) : 0;
     const timer = setTimeout(() => void this.#finish(), Math.max(0, left - forDisk));
     this.#waitALittle();
@@ -278,7 +278,7 @@ export class Delivery {
     clearInterval(this.#watchdog);
     this.#transport.close();
     const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, Math.max(0, this.#deadline - Date.now()));
+    const timer = setTimeout(late.resolve, Math.max(0, this.#deadline - performance.now()));
     await Promise.race([this.#backlog.close(), late.promise]);
     clearTimeout(timer);
     if (this.#backlog.unsaved > 0) this.#ledger.lose('export', 'shutdown', this.#backlog.unsaved);

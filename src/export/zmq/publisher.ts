@@ -81,7 +81,7 @@ export class Publisher {
    * for him meanwhile.
    */
   onDisconnect(): void {
-    this.#leavingUntil = Date.now() + LEAVE_TIME;
+    this.#leavingUntil = performance.now() + LEAVE_TIME;
   }
 
   /** Of flows that wait. */
@@ -93,7 +93,7 @@ export class Publisher {
     return this.#subscriptions.has(topic);
   }
 
-  /** Sends what waits, until `deadline` (as Date.now()) or until nobody listens; the rest is lost. Idempotent. */
+  /** Sends what waits, until `deadline` (as performance.now()) or until nobody listens; the rest is lost. Idempotent. */
   async close(deadline: number): Promise<void> {
     if (this.#isClosed) return;
     clearInterval(this.#timer);
@@ -121,7 +121,7 @@ export class Publisher {
   }
 
   async #run(): Promise<void> {
-    for (let count = 1; !this.#isClosed && Date.now() < this.#deadline; count++) {
+    for (let count = 1; !this.#isClosed && performance.now() < this.#deadline; count++) {
       await this.#listen();
       await this.#letLeave();
       if (!(await this.#sendNext())) return;
@@ -141,7 +141,7 @@ export class Publisher {
   }
 
   async #letLeave(): Promise<void> {
-    while (Date.now() < Math.min(this.#leavingUntil, this.#deadline)) {
+    while (performance.now() < Math.min(this.#leavingUntil, this.#deadline)) {
       await wait(1);
       await this.#listen();
     }
@@ -167,7 +167,7 @@ export class Publisher {
     const header = createHeader(topic, version, this.#options.source, bytes.length, this.#nextId);
     for (let tries = 0; this.#subscriptions.has(topic); tries++) {
       if (await this.#trySend(header, bytes)) return true;
-      if (Date.now() >= this.#deadline) return false;
+      if (performance.now() >= this.#deadline) return false;
       const beyond = tries - EAGER_TRIES;
       await (beyond > 0 ? wait(Math.min(beyond, LONGEST_PAUSE)) : nextTurn());
       await this.#listen();

@@ -243,7 +243,7 @@ test('room is being made while memory is more than half full and the disk is at 
   const without = createDeliveryRig(down, limits);
   for (let count = 0; count < 8; count++) without.delivery.push(batch);
   t.false(without.delivery.waiting.isMakingRoom);
-  await without.delivery.shutdown(Date.now());
+  await without.delivery.shutdown(performance.now());
   const rig = createSpoolRig(t, down, undefined, limits);
   for (let count = 0; count < 4; count++) rig.delivery.push(batch);
   t.false(rig.delivery.waiting.isMakingRoom);

@@ -155,7 +155,7 @@ test('no more than four requests are under way at once', async (t) => {
   for (let number = 0; number < 9; number++) rig.delivery.push(batchOf(1, number));
   await rig.transport.until(() => rig.transport.requests.length >= 4);
   t.is(rig.transport.requests.length, 4);
-  await rig.delivery.shutdown(Date.now());
+  await rig.delivery.shutdown(performance.now());
   t.deepEqual(lost(rig), { 'export/shutdown': 9 });
 });
 

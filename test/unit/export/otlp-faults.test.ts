@@ -88,7 +88,7 @@ for (const mood of ['hang', 'swallow', 'halfOpen', 'garbage', 'reset', 'lateRese
       t.true(complaints > 0);
       rig.proxy.set('pass');
       t.is(await untilSent(rig, first + 50), first + 50);
-      await rig.exporter.shutdown(Date.now() + WAIT);
+      await rig.exporter.shutdown(performance.now() + WAIT);
       t.is(arrivals(rig).size, first + 50);
       t.deepEqual(rig.ledger.lost, []);
       // Twice only where the server may have had it and could not say so.
@@ -102,7 +102,7 @@ test('a connection that drips is slow, not broken', async (t) => {
   rig.exporter.export(makeRecords(50));
   t.is(await untilSent(rig, 50), 50);
   t.deepEqual(rig.said, []);
-  await rig.exporter.shutdown(Date.now() + WAIT);
+  await rig.exporter.shutdown(performance.now() + WAIT);
 });
 
 test('RESOURCE_EXHAUSTED and UNAVAILABLE with a delay over a real connection: nobody asks before it is over', async (t) => {
@@ -148,7 +148,7 @@ test('RESOURCE_EXHAUSTED and UNAVAILABLE with a delay over a real connection: no
   t.is(await untilSent(rig, 5), 5);
   t.true((times[1] as number) - (times[0] as number) >= 299);
   t.true((times[2] as number) - (times[1] as number) >= 299);
-  await rig.exporter.shutdown(Date.now() + WAIT);
+  await rig.exporter.shutdown(performance.now() + WAIT);
 });
 
 test('a server with a small limit gets all, in smaller requests', async (t) => {
@@ -162,7 +162,7 @@ test('a server with a small limit gets all, in smaller requests', async (t) => {
     (message) => rig.said.push(message),
   );
   exporter.export(makeRecords(500));
-  await exporter.shutdown(Date.now() + WAIT);
+  await exporter.shutdown(performance.now() + WAIT);
   t.is(arrivals({ ...rig, server: small }).size, 500);
   t.deepEqual(ledger.lost, []);
   t.is(ledger.sent.get('otlp-logs'), 500);
@@ -208,7 +208,7 @@ for (const seed of [1, 2, 3])
     rig.proxy.set('pass');
     const books = () => sent(rig) + rig.ledger.lost.reduce((sum, { count }) => sum + count, 0);
     t.is(await settled(books, (count) => count >= made, WAIT), made);
-    await rig.exporter.shutdown(Date.now() + WAIT);
+    await rig.exporter.shutdown(performance.now() + WAIT);
     t.is(books(), made);
     t.deepEqual(ledger.lost, []);
     const reasons = rig.ledger.lost.map(({ reason }) => reason).sort();

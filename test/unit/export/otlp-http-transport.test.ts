@@ -128,7 +128,7 @@ for (const protocol of ['grpc', 'http/protobuf', 'http/json'] as const)
         const ledger = new Ledger();
         const delivery = new Delivery({ name: 'x', title: 'x', transport, ledger, say: () => undefined });
         t.is(delivery.stuckMs, expected);
-        await delivery.shutdown(Date.now());
+        await delivery.shutdown(performance.now());
       }
     });
 

@@ -73,7 +73,7 @@ async function sent(signal: 'metrics' | 'traces', all: readonly ConnectionRecord
       ? createOtlpTracesExporter({ ...common, attributes: table }, ledger, say)
       : createOtlpMetricsExporter(common, say);
   exporter.export(all);
-  await exporter.shutdown(Date.now() + 60_000);
+  await exporter.shutdown(performance.now() + 60_000);
   server.stop();
   return server.accepted;
 }

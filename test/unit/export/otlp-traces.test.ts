@@ -26,7 +26,7 @@ async function export_(t: ExecutionContext, records: readonly ConnectionRecord[]
     () => undefined,
   );
   exporter.export(records);
-  await exporter.shutdown(Date.now() + 60_000);
+  await exporter.shutdown(performance.now() + 60_000);
   const resources = collector.accepted.flatMap(decodeSpans);
   const spans = resources.flatMap(({ scopes }) => scopes.flatMap(({ items }) => items));
   return { resources, spans: spans as [DecodedSpan, DecodedSpan], ledger };

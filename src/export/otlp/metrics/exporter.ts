@@ -96,7 +96,7 @@ function startReaders(
 /** Collects once more and sends what waits; gives up at the deadline. */
 async function shutdown(agent: AgentMetrics, delivery: Delivery, deadline: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
+  const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()));
   await Promise.race([agent.shutdown(), promise]);
   clearTimeout(timer);
   await delivery.shutdown(deadline);

@@ -14,7 +14,7 @@ async function open(t: ExecutionContext) {
   const port = await freePort();
   const state = { isReady: false };
   const health = await openHealth({ address: { host: '127.0.0.1', port }, isReady: () => state.isReady });
-  t.teardown(() => health.exporter.shutdown(Date.now()));
+  t.teardown(() => health.exporter.shutdown(performance.now()));
   const url = `http://127.0.0.1:${port}`;
   const get = async (path: string, method = 'GET') => {
     const response = await fetch(url + path, { method });
@@ -115,7 +115,7 @@ test('what is no HTTP ends its connection and nothing else; the end does not wai
   const half = request({ port, host: '127.0.0.1', path: '/livez', headers: { 'content-length': '9' } });
   half.on('error', () => undefined).write('x');
   t.is((await get('/livez')).status, 200);
-  await health.exporter.shutdown(Date.now());
-  await health.exporter.shutdown(Date.now());
+  await health.exporter.shutdown(performance.now());
+  await health.exporter.shutdown(performance.now());
   await t.throwsAsync(() => get('/livez'));
 });
