@@ -173,6 +173,7 @@ test.serial('connections that come and go while the agent starts are neither los
   await withNamespace(async (namespace) => {
     for (let start = 0; start < 3; start++) {
       let agent: Agent | undefined;
+      t.teardown(() => agent?.kill9());
       let ready = 0;
       const churned = await churning(t, namespace, async () => {
         agent = await startAgent(watching(namespace, ...ENDS, '--ring-size', '64MiB'));

@@ -48,7 +48,8 @@ static void *churn(void *nothing) {
       break;
     }
     one(&all[i], i);
-    usleep(200);
+    // Ever slower: as many as there may be last for half a minute, however long an agent takes to start.
+    usleep(200 + i / 2);
   }
   return nothing;
 }
