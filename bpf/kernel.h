@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The kernel types we read, with the fields we read and no others: CO-RE moves each access to where the running kernel
- * has the field, so a build needs no BTF of the build host. Also the one place for differences between kernels.
+ * has the field, so a build needs no BTF of the build host. Those of processes are in kernel-task.h. Also, together with that,
+ * the one place for differences between kernels.
  */
 #ifndef SOCKFLOW_KERNEL_H
 #define SOCKFLOW_KERNEL_H
@@ -19,7 +20,6 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define SOCK_DGRAM 2
-#define PF_KTHREAD 0x00200000
 #define SOCK_BIND_LOCKS 12 /* sk_userlocks: the program chose address or port */
 #define SOCK_DONE_BIT 2    /* sk_flags: the peer's FIN was received */
 
@@ -166,85 +166,8 @@ struct tcp_sock {
   __u32 chrono_stat[3]; /* jiffies: busy, limited by the peer's window, limited by the send buffer */
 };
 
-struct qstr {
-  const unsigned char *name;
-};
-struct dentry {
-  struct dentry *d_parent;
-  struct qstr d_name;
-};
-struct vfsmount {
-  struct dentry *mnt_root;
-};
-struct mount {
-  struct mount *mnt_parent;
-  struct dentry *mnt_mountpoint;
-  struct vfsmount mnt;
-};
-struct path {
-  struct vfsmount *mnt;
-  struct dentry *dentry;
-};
-struct file {
-  struct path f_path;
-};
-struct mm_struct {
-  unsigned long arg_start, arg_end;
-  struct file *exe_file;
-};
-
-typedef struct {
-  __u32 val;
-} kuid_t;
-typedef struct {
-  __u32 val;
-} kgid_t;
-struct cred {
-  kuid_t euid;
-  kgid_t egid;
-};
-
-struct upid {
-  int nr;
-};
-struct pid {
-  unsigned int level;
-  struct upid numbers[1];
-};
-
-struct kernfs_node {
-  struct kernfs_node *__parent; /* 6.15 and later (633488947ef6) */
-  const char *name;
-};
-struct kernfs_node___before_6_15 {
-  struct kernfs_node *parent;
-};
-struct cgroup {
-  struct kernfs_node *kn;
-};
-struct cgroup_subsys_state {
-  struct cgroup *cgroup;
-};
-struct css_set {
-  struct cgroup_subsys_state *subsys[12];
-  struct cgroup *dfl_cgrp;
-};
-enum cgroup_subsys_id { memory_cgrp_id = 4, pids_cgrp_id = 11 };
-
-struct task_struct {
-  unsigned int flags;
-  int pid;
-  int tgid;
-  __u64 start_boottime;
-  struct task_struct *real_parent;
-  struct task_struct *group_leader;
-  struct pid *thread_pid;
-  const struct cred *cred;
-  char comm[16];
-  struct mm_struct *mm;
-  struct css_set *cgroups;
-};
-
+struct file;
+struct task_struct;
 struct bpf_iter_meta {
   struct seq_file *seq;
   __u64 session_id;
@@ -339,18 +262,8 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define READABLE(pointer) \
   (bpf_rdonly_cast ? (typeof(pointer))bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(typeof(*(pointer)))) : (pointer))
 
-static __always_inline struct task_struct *this_task(void) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-  return READABLE(task);
-}
-
 static __always_inline __u32 netns_of(const struct sock_common *common) {
   return READABLE(common)->skc_net.net->ns.inum;
-}
-
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node) {
-  if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
-  return BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
 }
 
 static __always_inline __u64 cookie_of(const struct sock *sk) { return sk->__sk_common.skc_cookie.counter; }

@@ -8,6 +8,7 @@
 #define SOCKFLOW_PROCESS_H
 
 #include "count.h"
+#include "kernel-task.h"
 #include "ring.h"
 
 struct described {

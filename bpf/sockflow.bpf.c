@@ -10,7 +10,7 @@
  *   retransmit.h  segments sent again            segment.h     what a packet says by itself
  *   once.h        for hooks that interrupt each other
  *   flow.h        UDP conversations              datagram.h    packets that belong to them
- *   flow-look.h   a look at all of them
+ *   flow-look.h   a look at all of them          kernel-task.h its types of processes
  *   nat.h         translated addresses           dns.h         look-ups of names
  *   drop.h        what the kernel threw away
  */

@@ -61,18 +61,6 @@ int load_undisturbed(struct sockflow_bpf *skeleton) {
   return code;
 }
 
-// Since 6.10 the tracepoint tells why a reset is sent.
-bool reset_has_reason() { return tracepoint_arguments("tcp_send_reset") >= 4; }
-
-// Since 6.11 the tracepoint names the receiving socket.
-bool drop_has_receiver() { return tracepoint_arguments("kfree_skb") >= 5; }
-
-// Since 6.3.
-bool has_use_calls() { return tracepoint_arguments("sock_send_length") > 0; }
-
-// Since 6.16: the same for TCP alone, so that UDP does not pay for it.
-bool has_tcp_sends() { return tracepoint_arguments("tcp_sendmsg_locked") > 0; }
-
 int attach_program(struct bpf_program *program, const char *what, struct sf_error *error, const Words &words,
                    struct bpf_link **slot) {
   *slot = bpf_program__attach(program);

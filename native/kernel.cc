@@ -24,10 +24,7 @@ struct btf *kernel_types() {
   return types.get();
 }
 
-}  // namespace
-
-void forget_kernel_types() { types.reset(); }
-
+// The context included; 0 when this kernel has none of the name.
 int tracepoint_arguments(const char *name) {
   struct btf *kernel = kernel_types();
   if (!kernel) return 0;
@@ -35,6 +32,18 @@ int tracepoint_arguments(const char *name) {
   int id = btf__find_by_name_kind(kernel, (std::string("btf_trace_") + name).c_str(), BTF_KIND_TYPEDEF);
   return id > 0 ? btf_vlen(type(type(type(id)->type)->type)) : 0;
 }
+
+}  // namespace
+
+void forget_kernel_types() { types.reset(); }
+
+bool reset_has_reason() { return tracepoint_arguments("tcp_send_reset") >= 4; }
+
+bool drop_has_receiver() { return tracepoint_arguments("kfree_skb") >= 5; }
+
+bool has_use_calls() { return tracepoint_arguments("sock_send_length") > 0; }
+
+bool has_tcp_sends() { return tracepoint_arguments("tcp_sendmsg_locked") > 0; }
 
 bool has_function(const char *name) {
   struct btf *kernel = kernel_types();

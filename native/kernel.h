@@ -4,8 +4,17 @@
 
 // What the running kernel has, by its type information.
 
-// How many arguments a tracepoint of this kernel has, the context included; 0 when there is none of the name.
-int tracepoint_arguments(const char *name);
+// Since 6.10 the tracepoint tells why a reset is sent.
+bool reset_has_reason();
+
+// Since 6.11 the tracepoint names the receiving socket.
+bool drop_has_receiver();
+
+// Since 6.3.
+bool has_use_calls();
+
+// Since 6.16: the same for TCP alone, so that UDP does not pay for it.
+bool has_tcp_sends();
 
 bool has_function(const char *name);
 
