@@ -1,4 +1,4 @@
-/** The parser of YAML, loaded when a file is read: its seventy modules would take a fifth of every other start. */
+/** YAML, loaded when some is read or written: its seventy modules take 35 ms, which every other start does without. */
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);

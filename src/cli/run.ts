@@ -83,8 +83,9 @@ export async function run(
   clearInterval(watch);
   endProgress();
   manager?.stopping();
-  const endFlush = watchProgress(progress, countDown(performance.now() + options.shutdownTimeout));
-  const isAtOnce = await stop(pipeline, options, atOnce.promise, log);
+  const deadline = performance.now() + options.shutdownTimeout;
+  const endFlush = watchProgress(progress, countDown(deadline));
+  const isAtOnce = await stop(pipeline, deadline, atOnce.promise, log);
   endFlush();
   if (reason.how === 'quiet') return 0;
   if (reason.how === 'failed') log.error(reason.message);
@@ -122,15 +123,11 @@ function explain(error: unknown): string {
 }
 
 /** Returns whether it ended without waiting for the outputs. */
-async function stop(pipeline: Pipeline, options: Options, atOnce: Promise<Reason>, log: Log): Promise<boolean> {
+async function stop(pipeline: Pipeline, deadline: number, atOnce: Promise<Reason>, log: Log): Promise<boolean> {
   const late = Promise.withResolvers<Reason>();
-  const overdue = setTimeout(late.resolve, options.shutdownTimeout + GRACE, { how: 'now' });
+  const overdue = setTimeout(late.resolve, deadline + GRACE - performance.now(), { how: 'now' });
   try {
-    const end = await Promise.race([
-      pipeline.shutdown(performance.now() + options.shutdownTimeout),
-      late.promise,
-      atOnce,
-    ]);
+    const end = await Promise.race([pipeline.shutdown(deadline), late.promise, atOnce]);
     return end !== undefined;
   } catch (error) {
     log.error(`could not stop in order: ${error instanceof Error ? error.message : error}`);

@@ -12,9 +12,10 @@ import type { Enricher } from './enricher.ts';
 type Kind = 'user' | 'group';
 type Lookup = (kind: Kind, id: number) => Promise<string | undefined>;
 
-const lookAgainMs = 1000;
-/** No answer may be for want of a descriptor or of the network, and users are added. */
-const askAgainMs = 60_000;
+/** Milliseconds. */
+const LOOK_AGAIN = 1000;
+/** Milliseconds: no answer may be for want of a descriptor or of the network, and users are added. */
+const ASK_AGAIN = 60_000;
 const files = { user: '/etc/passwd', group: '/etc/group' } as const;
 
 /**
@@ -39,11 +40,12 @@ function set(process: Process, key: 'userName' | 'groupName' | 'parentUserName',
   if (name !== undefined) process[key] = name;
 }
 
-/** Id to name; undefined when it is not known (yet). */
+/** Id to name; undefined when it is not known (yet). Who has no name is asked for again after `askAgainMs`. */
 export function createNames(
   kind: Kind,
   lookup: Lookup,
   file: string = files[kind],
+  askAgainMs = ASK_AGAIN,
 ): (id: number) => string | undefined {
   const local = createFileNames(file);
   const asked = new LRUCache<number, { name?: string }>({ max: 65_536 });
@@ -75,7 +77,7 @@ function createFileNames(file: string): (id: number) => string | undefined {
   look(performance.now());
   return (id) => {
     const now = performance.now(); // a wall clock may be set back
-    if (now - looked >= lookAgainMs) look(now);
+    if (now - looked >= LOOK_AGAIN) look(now);
     return names.get(id);
   };
 }

@@ -73,3 +73,12 @@ test('a file that cannot be read for a while leaves the names as they were, and 
   await until(() => name(1000) !== 'ann');
   t.is(name(1000), 'bea');
 });
+
+test('who had no name is asked for again: the answer may have been for want of a descriptor', async (t) => {
+  const answers = [undefined, undefined, 'remote'];
+  const file = join(temporaryDirectory(t), 'passwd');
+  const name = createNames('user', async () => answers.shift(), file, 1);
+  await until(() => name(5000) !== undefined);
+  t.is(name(5000), 'remote');
+  t.deepEqual(answers, []);
+});
