@@ -6,7 +6,7 @@ import { ofEnd, watching, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import type { ServerMode } from '../support/workload.ts';
 
-const CONNECTIONS = 401;
+const CONNECTIONS = 1009;
 
 /** Every connection of the exchange has exactly its two records, and these say what the workload says. */
 async function ownersAreRight(t: ExecutionContext, options: Omit<ExchangeOptions, 'connections'>): Promise<Exchange> {

@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import type { Access } from '../../src/enrich/kubernetes/access.ts';
 import { follow } from '../../src/enrich/kubernetes/follow.ts';
 import { createApi } from '../../src/enrich/kubernetes/http.ts';
+import { createConditions } from './conditions.ts';
 import { type KubeHandler, type KubeServer, pod, startKubeServer } from './kube-server.ts';
 
 export interface Followed {
@@ -27,10 +28,7 @@ export async function startFollowing(
   const end = new AbortController();
   const names = new Set<string>();
   const faults: string[] = [];
-  const waiting = new Set<() => void>();
-  const changed = () => {
-    for (const check of waiting) check();
-  };
+  const { changed, until } = createConditions();
   const over = follow(
     api,
     {
@@ -65,16 +63,6 @@ export async function startFollowing(
     api.close();
   };
   t.teardown(stop);
-  const until = (holds: () => boolean) =>
-    new Promise<void>((resolve) => {
-      const check = () => {
-        if (!holds()) return;
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
   return { server, names, faults, until, stop, over };
 }
 

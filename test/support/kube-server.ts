@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { createConditions } from './conditions.ts';
 import { inTime } from './processes.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -27,14 +28,14 @@ export interface KubeServer {
 /** The last handler answers all further requests. Ends with the test. */
 export async function startKubeServer(t: ExecutionContext, ...handlers: KubeHandler[]): Promise<KubeServer> {
   const requests: KubeRequest[] = [];
-  const waiting = new Set<() => void>();
+  const conditions = createConditions();
   const server = createServer((incoming, response) => {
     const request = describe(incoming);
     const handler = handlers[Math.min(requests.length, handlers.length - 1)] as KubeHandler;
     requests.push(request);
     const body = handler(request, response);
     if (body !== undefined) response.end(JSON.stringify(body));
-    for (const check of waiting) check();
+    conditions.changed();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -46,17 +47,8 @@ export async function startKubeServer(t: ExecutionContext, ...handlers: KubeHand
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     until(count) {
-      const come = new Promise<void>((resolve) => {
-        const check = () => {
-          if (requests.length < count) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      });
       return inTime(
-        come,
+        conditions.until(() => requests.length >= count),
         () => `${requests.length} of ${count} requests: ${requests.map(({ path }) => path).join(' ')}`,
       );
     },

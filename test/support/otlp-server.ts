@@ -7,6 +7,7 @@ import {
   type sendUnaryData,
   type status,
 } from '@grpc/grpc-js';
+import { createConditions } from './conditions.ts';
 import { encodeResponse } from './otlp-decode.ts';
 import { inTime } from './processes.ts';
 
@@ -49,7 +50,7 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
   const { script = [], address = '127.0.0.1:0', service = 'logs', largest = 8 * 1024 * 1024 } = options;
   const accepted: Buffer[] = [];
   const metadata: Metadata[] = [];
-  const waiting = new Set<() => void>();
+  const conditions = createConditions();
   let requests = 0;
 
   const handle = (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => {
@@ -57,7 +58,7 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
     const answer = script[requests++] ?? 'ok';
     if (answer === 'ok' || (typeof answer === 'object' && 'rejected' in answer)) accepted.push(call.request);
     reply(answer, done);
-    for (const check of waiting) check();
+    conditions.changed();
   };
 
   const server = new Server({ 'grpc.max_receive_message_length': largest });
@@ -78,16 +79,7 @@ export async function startOtlpServer(options: ServerOptions = {}): Promise<Otlp
   const port = await bind(server, address, options.credentials ?? ServerCredentials.createInsecure());
 
   const until = (test: () => boolean) => {
-    const holds = new Promise<void>((resolve) => {
-      const check = () => {
-        if (!test()) return;
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
-    return inTime(holds, () => `${requests} requests, ${accepted.length} accepted; wanted: ${test}`);
+    return inTime(conditions.until(test), () => `${requests} requests, ${accepted.length} accepted; wanted: ${test}`);
   };
   return {
     endpoint: address.startsWith('unix:') ? address : `http://127.0.0.1:${port}`,

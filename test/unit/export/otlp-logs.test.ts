@@ -10,6 +10,7 @@ import test from 'ava';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from '../../../src/export/otlp/logs.ts';
 import { createRecordAttributes } from '../../../src/export/semconv.ts';
 import { Ledger } from '../../../src/ledger.ts';
+import { createConditions } from '../../support/conditions.ts';
 import { countLogs, decodeLogs } from '../../support/otlp-decode.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../../support/otlp-records.ts';
 import { type Answer, type OtlpServer, startOtlpServer } from '../../support/otlp-server.ts';
@@ -29,17 +30,12 @@ interface Rig {
 function createRig(endpoint: string, options: Partial<OtlpLogsOptions> = {}): Rig {
   const ledger = new Ledger();
   const said: string[] = [];
-  const waiting = new Set<() => void>();
+  const conditions = createConditions();
   const say = (message: string) => {
     said.push(message);
-    for (const check of waiting) check();
+    conditions.changed();
   };
-  const heard = (words: RegExp) =>
-    new Promise<void>((resolve) => {
-      const check = () => void (said.some((message) => words.test(message)) && resolve());
-      waiting.add(check);
-      check();
-    });
+  const heard = (words: RegExp) => conditions.until(() => said.some((message) => words.test(message)));
   const common = { endpoint, attributes, host, flushMs: 1, retryMs: [1, 5] as const };
   return { exporter: createOtlpLogsExporter({ ...common, ...options }, ledger, say), ledger, said, heard };
 }
