@@ -72,7 +72,7 @@ export class Backlog {
     while (this.bytes > this.#limit) {
       const oldest = this.#takeOldest();
       if (oldest === undefined) break;
-      this.#forget(oldest);
+      this.#discard(oldest);
       dropped += oldest.count;
     }
     return dropped;
@@ -134,6 +134,13 @@ export class Backlog {
       this.#waiting.unshift(...parts.map((part) => this.#admit(part, parcel.since)));
       this.#forget(parcel);
     }
+  }
+
+  /** Never to be sent. What was tried once may still be on its way. */
+  #discard(parcel: Parcel): void {
+    const isOurs = parcel.attempts === 0 && parcel.state === 'here';
+    this.#forget(parcel);
+    if (isOurs) parcel.giveBack?.();
   }
 
   /** The server has it. Of a second attempt nobody knows what became of the first: its bytes may still be on their way. */
