@@ -203,18 +203,22 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   return true;
 }
 
-/* A record of what is no socket of its own, to be filled and submitted. NULL, and counted, when the ring is full. */
-static __always_inline struct sf_connection *bare_record(__u8 event) {
-  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
-  if (!r) {
-    count(SF_COUNT_DROPPED_EVENTS);
-    return NULL;
-  }
+/* A record of what is no socket of its own. */
+static __always_inline void fill_bare(struct sf_connection *r, __u8 event) {
   __builtin_memset(r, 0, sizeof(*r));
   r->kind = SF_KIND_CONNECTION;
   r->event = event;
   r->length = sizeof(*r);
   r->time_ns = r->start_ns = bpf_ktime_get_boot_ns();
+}
+
+/* To be filled and submitted. NULL, and counted, when the ring is full. */
+static __always_inline struct sf_connection *bare_record(__u8 event) {
+  struct sf_connection *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+  if (r)
+    fill_bare(r, event);
+  else
+    count(SF_COUNT_DROPPED_EVENTS);
   return r;
 }
 

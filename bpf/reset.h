@@ -10,6 +10,7 @@
 
 #include "attempt.h"
 #include "emit.h"
+#include "flood.h"
 #include "segment.h"
 
 const volatile bool emit_resets = false;
@@ -57,24 +58,22 @@ static __always_inline void reset_of_nobody(const struct sock *sk, const struct 
   /* Before 6.14 the verifier thinks that sk is never NULL; reading from NULL gives 0 there. */
   __u8 state = sk ? sk->__sk_common.skc_state : 0;
   bool from_segment = !state || state == TCP_LISTEN;
-  struct sf_connection *r = bare_record(SF_EVENT_RESET_SENT);
-  if (!r) return;
-  r->state = state ? state : TCP_CLOSE;
-  r->detail = reason;
-  r->segments = 1;
+  struct sf_connection r;
+  fill_bare(&r, SF_EVENT_RESET_SENT);
+  r.state = state ? state : TCP_CLOSE;
+  r.detail = reason;
+  r.segments = 1;
   if (from_segment && skb) {
-    endpoints_of_segment(r, skb);
+    endpoints_of_segment(&r, skb);
   } else if (sk) {
-    fill_endpoints(r, &sk->__sk_common);
-    r->local_port = sk->__sk_common.skc_num;
-    r->cookie = cookie_of(sk);
+    fill_endpoints(&r, &sk->__sk_common);
+    r.local_port = sk->__sk_common.skc_num;
+    r.cookie = cookie_of(sk);
   }
-  if (state == TCP_LISTEN) owned_by_listener(r, sk);
-  r->id = mix(r->time_ns ^ ((__u64)r->peer_port << 48 | (__u64)r->local_port << 32));
-  if (only_netns && r->netns != only_netns)
-    bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-  else
-    ring_submit(r);
+  if (only_netns && r.netns != only_netns) return;
+  if (from_segment && flooded(&r, state ? sk : NULL)) return;
+  r.id = mix(r.time_ns ^ ((__u64)r.peer_port << 48 | (__u64)r.local_port << 32));
+  if (bpf_ringbuf_output(&ring, &r, sizeof(r), BPF_RB_NO_WAKEUP)) count(SF_COUNT_DROPPED_EVENTS);
 }
 
 static __always_inline void reset_was_sent(const struct sock *sk, const struct sk_buff *skb, __u32 reason) {

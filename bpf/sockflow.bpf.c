@@ -12,7 +12,7 @@
  *   flow.h        UDP conversations              datagram.h    packets that belong to them
  *   flow-look.h   a look at all of them          kernel-task.h its types of processes
  *   nat.h         translated addresses           dns.h         look-ups of names
- *   drop.h        what the kernel threw away
+ *   drop.h        what the kernel threw away     flood.h       many resets, told as one
  */
 #include "kernel.h"
 /* kernel.h first: it has the fixed-width types */
@@ -25,6 +25,7 @@
 #include "drop.h"
 #include "emit.h"
 #include "existing.h"
+#include "flood.h"
 #include "flow-look.h"
 #include "life.h"
 #include "look.h"
@@ -257,6 +258,8 @@ int look_at_table(struct sf_look *ask) {
   }
   if (copy.first == 0 && copy.task == SF_LOOK_REPORT && watch_listeners)
     bpf_for_each_map_elem(&listening, look_at_listener, NULL, 0);
+  if (copy.first == 0 && copy.task != SF_LOOK_COUNT && gather_resets)
+    bpf_for_each_map_elem(&floods, look_at_flood, NULL, 0);
   ask->live = copy.live;
   ask->next = copy.next;
   return 0;

@@ -141,7 +141,8 @@ struct sf_connection {
   __u32 detail; /* retransmit: first byte of the segment, counted from the SYN; reset sent, drop: the kernel's reason */
   __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
   __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
-  __u32 segments;  /* that the event is of; 0 where it is of none */
+  __u32
+      segments; /* that the event is of; 0 where it is of none. Several resets: an address or a port that is not the same for all is 0 */
 };
 
 /* A UDP conversation of one socket with one peer, at one moment. Counters are totals of its life. */

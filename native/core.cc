@@ -199,6 +199,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   // Since 6.2, with bpf_rdonly_cast.
   bool snapshot = has_function("bpf_rdonly_cast");
   bpf_program__set_autoload(skeleton->progs.look_at_table, snapshot && options->tcp);
+  skeleton->rodata->gather_resets = snapshot && options->resets && options->tcp;
   bool drops = options->drops && options->tcp && snapshot;
   bpf_program__set_autoload(skeleton->progs.dropped, drops);
   bpf_program__set_autoload(skeleton->progs.dropped_missed, drops);

@@ -120,12 +120,12 @@ export interface ConnectionRecord {
   readonly transport: Transport;
   readonly networkType: 'ipv4' | 'ipv6';
   readonly role: Role;
-  /** Empty, and the port 0, when a connect failed before the kernel had chosen them. */
+  /** Empty, and the port 0, when a connect failed before the kernel had chosen them, and where many resets are not of one. */
   readonly localAddress: string;
   readonly localPort: number;
   /**
-   * Where the packets go. Empty, and the port 0, for all peers that the table of UDP conversations had no room for, and for
-   * what a listener dropped.
+   * Where the packets go. Empty, and the port 0, for all peers that the table of UDP conversations had no room for, for
+   * what a listener dropped, and for many resets of as many peers.
    */
   peerAddress: string;
   peerPort: number;
@@ -173,8 +173,14 @@ export interface ConnectionRecord {
   readonly retransmittedSequence?: number | undefined;
   /** Retransmit events: how many segments were sent again at once. */
   readonly retransmittedSegments?: number | undefined;
-  /** Reset events. The kernel gives a reason for those that it sends, since 6.10. */
-  readonly reset?: { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined } | undefined;
+  /**
+   * Reset events. The kernel gives a reason for those that it sends, since 6.10. Answers to segments for no connection that came
+   * too fast to be told one by one are several `segments` in one record, from startTime to time; what is not the same for
+   * all of them, an address or a port, is empty or 0.
+   */
+  readonly reset?:
+    | { readonly direction: 'transmit' | 'receive'; readonly reason: string | undefined; readonly segments: number }
+    | undefined;
 
   /**
    * Drop events: segments that the kernel threw away, and why, by its own name. Those of a listener (state `listen`, no

@@ -116,6 +116,7 @@ local attributes = {
   { "sockflow.tcp.retransmit.segments", "int", "Segments that were sent again at once" },
   { "network.io.direction", "string", "Whether the reset or the dropped segment was sent or received" },
   { "sockflow.tcp.reset.reason", "string", "The kernel's reason for the reset that it sent" },
+  { "sockflow.tcp.reset.segments", "int", "Resets that the record is of: several, where they answer segments for no connection that come too fast" },
   { "sockflow.tcp.drop.reason", "string", "The kernel's reason for dropping it; listen_queue: the listener had no room" },
   { "sockflow.tcp.drop.segments", "int", "Segments dropped at once" },
   { "sockflow.mptcp.id", "string", "The Multipath TCP connection that this one is a subflow of; the same on both ends" },

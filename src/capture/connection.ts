@@ -69,6 +69,10 @@ export function decodeConnection(
   const event = events[u8(at.event) as keyof typeof events] ?? 'update';
   const ipv4 = u8(at.family) === 4;
   const state = states[u8(at.state)] ?? 'unknown';
+  const address = (field: number): string =>
+    ipv4 ? ipv4Text(u32(field)) : ipv6Text(v.u8.subarray(o + field, o + field + 16));
+  const isOfMany = event === 'reset' && u32(at.segments) > 1;
+  const isThere = (field: number): boolean => (u32(field) | u32(field + 4) | u32(field + 8) | u32(field + 12)) !== 0;
   return {
     event,
     time: u64(at.timeNs),
@@ -79,16 +83,10 @@ export function decodeConnection(
     transport: 'tcp',
     networkType: ipv4 ? 'ipv4' : 'ipv6',
     role: roles[u8(at.role)] ?? 'unknown',
-    localAddress: ipv4
-      ? ipv4Text(u32(at.localAddress))
-      : ipv6Text(v.u8.subarray(o + at.localAddress, o + at.localAddress + 16)),
+    localAddress: isOfMany && !isThere(at.localAddress) ? '' : address(at.localAddress),
     localPort: u16(at.localPort),
     peerAddress:
-      state === 'listen' && event === 'drop'
-        ? ''
-        : ipv4
-          ? ipv4Text(u32(at.peerAddress))
-          : ipv6Text(v.u8.subarray(o + at.peerAddress, o + at.peerAddress + 16)),
+      (state === 'listen' && event === 'drop') || (isOfMany && !isThere(at.peerAddress)) ? '' : address(at.peerAddress),
     peerPort: u16(at.peerPort),
     natOriginal: undefined,
     protocolName: undefined,
@@ -116,7 +114,7 @@ export function decodeConnection(
     details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
     retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
     retransmittedSegments: event === 'retransmit' ? u32(at.segments) : undefined,
-    reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), reasons.reset) : undefined,
+    reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), u32(at.segments), reasons.reset) : undefined,
     drop:
       event === 'drop' ? decodeDrop(state, u8(at.event), u32(at.detail), u32(at.segments), reasons.drop) : undefined,
     deltas:
@@ -148,9 +146,14 @@ export function decodeConnection(
   };
 }
 
-function decodeReset(event: number, reason: number, reasons: readonly string[]): ConnectionRecord['reset'] {
-  if (event === sfEvent.resetReceived) return { direction: 'receive', reason: undefined };
-  return { direction: 'transmit', reason: reason === 0 ? undefined : reasons[reason] };
+function decodeReset(
+  event: number,
+  reason: number,
+  segments: number,
+  reasons: readonly string[],
+): ConnectionRecord['reset'] {
+  if (event === sfEvent.resetReceived) return { direction: 'receive', reason: undefined, segments };
+  return { direction: 'transmit', reason: reason === 0 ? undefined : reasons[reason], segments };
 }
 
 /** What a listener dropped has no reason beyond that. */

@@ -1,8 +1,11 @@
 /** Reset events: as many as the kernel counts, those that belong to no connection included. */
 import test from 'ava';
 import { type Agent, attribute, type JsonRecord, withAgent } from '../support/agent.ts';
+import { built } from '../support/compile.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
-import { allEnded, type Lab, watching, withLab } from '../support/lab.ts';
+import { allEnded, type Lab, shell, watching, withLab } from '../support/lab.ts';
+import { withNamespace } from '../support/netns.ts';
+import { joinByCable } from '../support/router.ts';
 import { connected } from '../support/sockets.ts';
 
 /** `transmit no_socket 9 -`: direction, reason, local port and owner. */
@@ -63,3 +66,38 @@ for (const [family, address] of [
     });
   });
 }
+
+const SYNS = 20_000;
+const VICTIM = '10.0.3.2';
+const PORT = 9;
+
+test.serial(
+  'a flood of SYNs at a closed port: as many resets as the kernel counts, most of them in few records',
+  async (t) => {
+    await withNamespace(async (namespace) => {
+      await withNamespace(async (attacker) => {
+        await joinByCable(attacker, namespace);
+        await shell(namespace, 'ip route add 10.200.0.0/16 via 10.0.3.1');
+        await withAgent(watching(namespace, '--events', 'reset'), async (agent) => {
+          const before = await readCounters(namespace);
+          await attacker.run(built('test/workloads/syn-flood.c'), [VICTIM, `${PORT}`, `${SYNS}`]);
+          const { records } = await agent.stop();
+          const sent = difference(before, await readCounters(namespace))['Tcp.OutRsts'] ?? 0;
+          const segments = (record: JsonRecord) => Number(attribute(record, 'sockflow.tcp.reset.segments'));
+          const many = records.filter((record) => segments(record) > 1);
+          t.true(sent > SYNS / 2, `no flood: ${sent}`);
+          t.is(
+            records.reduce((sum, record) => sum + segments(record), 0),
+            sent,
+          );
+          t.true(many.length > 0 && records.length < sent / 10, `${records.length} records of ${sent} resets`);
+          for (const record of many) {
+            t.is(told(record), `transmit no_socket ${PORT} -`);
+            t.is(attribute(record, 'network.local.address'), VICTIM);
+            t.is(attribute(record, 'network.peer.address'), undefined);
+          }
+        });
+      });
+    });
+  },
+);

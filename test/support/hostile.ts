@@ -91,7 +91,7 @@ export function hostileRecords(name: string, number = 0): ConnectionRecord[] {
     of(0, { process, place, clusterPeer: { kind: 'pod', name, namespace: name, workload } }),
     of(1, { process: inKubernetes, event: 'failed', errorType: 'connection_refused', closeReason: 'refused' }),
     of(2, { process: inKubernetes, event: 'drop', drop: { direction: 'receive', reason: name, segments: 1 } }),
-    of(3, { process, event: 'reset', reset: { direction: 'transmit', reason: name } }),
+    of(3, { process, event: 'reset', reset: { direction: 'transmit', reason: name, segments: 1 } }),
     of(4, { process, transport: 'udp', closeReason: 'idle', clusterPeer: { kind: 'node', name } }),
   ];
 }

@@ -179,7 +179,7 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
     role: 'server',
     drop: { direction: 'receive', reason: 'listen_queue', segments: 1 },
   },
-  { reset: { direction: 'transmit', reason: 'tcp_abort_on_close' } },
+  { reset: { direction: 'transmit', reason: 'tcp_abort_on_close', segments: 40_000 } },
   { peerProcess: makeProcess(9, { executableName: 'größe-日本語', container: inContainer, pod: inPod }) },
   { ...ipv6, place: { network: 'corp', country: 'DE', asNumber: 64_496, asOrganization: 'Größe AG' } },
   { clusterPeer: { kind: 'pod', name: 'db-0', namespace: 'shop', workload: everyWorkload } },
@@ -187,7 +187,7 @@ const oddities: readonly Partial<ConnectionRecord>[] = [
   { clusterPeer: { kind: 'node', name: 'node-8' } },
   { place: { continent: 'EU', country: 'GB', region: 'GB-ENG', city: 'London' } },
   {
-    reset: { direction: 'receive', reason: undefined },
+    reset: { direction: 'receive', reason: undefined, segments: 1 },
     details: {
       congestionWindow: 10,
       mss: 1448,

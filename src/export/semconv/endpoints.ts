@@ -11,13 +11,18 @@ const ROLE_KNOWN = 'role is client or server';
 const ROLE_UNKNOWN = 'role is unknown';
 
 const TRANSLATED = 'the address is translated in the network namespace of the socket';
-const PEER = 'always, but for UDP peers that the table had no room for, in one record, and what a listener dropped';
+const PEER =
+  'always, but for UDP peers that the table had no room for, in one record, what a listener dropped, and many resets of many peers';
 
 export const endpoints: readonly Attribute<ConnectionRecord>[] = [
   oneOf('network.transport', ['tcp', 'udp'], 'Transport protocol', 'always', (record) => record.transport),
   oneOf('network.type', ['ipv4', 'ipv6'], 'Network protocol', 'always', (record) => record.networkType),
-  define('network.local.address', 'string', 'IP address of this end', 'not when a SYN was never sent', (record) =>
-    filled(record.localAddress),
+  define(
+    'network.local.address',
+    'string',
+    'IP address of this end',
+    'not when a SYN was never sent, nor for many resets from many addresses',
+    (record) => filled(record.localAddress),
   ),
   define('network.local.port', 'int', 'Port of this end', 'bound', (record) => portOf(record.localPort)),
   define('network.peer.address', 'string', 'IP address of the other end', PEER, (record) => filled(record.peerAddress)),

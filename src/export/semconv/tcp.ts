@@ -109,6 +109,13 @@ export const tcp: readonly Attribute<ConnectionRecord>[] = [
     (record) => record.reset?.reason,
   ),
   define(
+    'sockflow.tcp.reset.segments',
+    'int',
+    'Resets that the record is of: several, where they answer segments for no connection that come too fast',
+    'reset',
+    (record) => record.reset?.segments,
+  ),
+  define(
     'sockflow.tcp.drop.reason',
     'string',
     "The kernel's reason for dropping it; listen_queue: the listener had no room",

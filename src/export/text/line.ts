@@ -144,8 +144,8 @@ export function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string
 }
 
 export function peerOf(record: ConnectionRecord, none = '–'): Parts {
-  const { peerName, natOriginal, peerAddress, peerPort, networkType, state } = record;
-  if (peerAddress === '') return split(state === 'listen' ? none : '(other peers)');
+  const { peerName, natOriginal, peerAddress, peerPort, networkType, state, reset } = record;
+  if (peerAddress === '') return split(reset ? '(many peers)' : state === 'listen' ? none : '(other peers)');
   if (peerName !== undefined) return { name: peerName, fixed: `:${natOriginal?.port ?? peerPort}` };
   if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
   return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };

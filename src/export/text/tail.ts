@@ -68,7 +68,7 @@ function narrowParts(record: ConnectionRecord, seconds: number | undefined, symb
   const lasted = seconds === undefined ? '' : formatDuration(seconds, symbols.microseconds);
   if (record.event === 'open') return [[handshakeOf(record, symbols)]];
   if (record.event === 'failed') return [[errorOf(record, true)], [lasted], retransmitsOf(record, false)];
-  if (record.reset) return [[record.reset.direction === 'receive' ? 'received' : 'sent']];
+  if (record.reset) return [[resetsOf(record.reset)]];
   if (record.drop) return dropOf(record.drop, symbols);
   if (isReset(record)) return [[lasted], [resetBy(record)], retransmitsOf(record, false)];
   if (record.event === 'retransmit') return [[lasted], retransmitsOf(record, true)];
@@ -114,9 +114,16 @@ function failureOf(record: ConnectionRecord, lasted: string): string {
   return `${errorOf(record, false)}${after}${syns}`;
 }
 
+type Reset = NonNullable<ConnectionRecord['reset']>;
+
+function resetsOf({ direction, segments }: Reset): string {
+  return `${direction === 'receive' ? 'received' : 'sent'}${segments > 1 ? ` ${formatCount(segments)}` : ''}`;
+}
+
 /** The kernel's reasons are its own words, but of a recording anybody's. */
-function resetEventOf({ direction, reason }: NonNullable<ConnectionRecord['reset']>, { ascii }: Symbols): string {
-  return direction === 'receive' ? 'received' : `sent${reason ? `: ${sanitise(reason, ascii)}` : ''}`;
+function resetEventOf(reset: Reset, { ascii }: Symbols): string {
+  const { reason } = reset;
+  return `${resetsOf(reset)}${reason ? `: ${sanitise(reason, ascii)}` : ''}`;
 }
 
 function dropOf({ direction, reason, segments }: NonNullable<ConnectionRecord['drop']>, { ascii }: Symbols): Part[] {

@@ -209,6 +209,26 @@ test('random bytes never throw', (t) => {
   }
 });
 
+test('many resets in one record have the addresses and ports that all of them have', (t) => {
+  const { decode } = decoder();
+  const reset = { event: sfEvent.resetSent, localAddress: [10, 0, 0, 1], localPort: 9, peerAddress: [0, 0, 0, 0] };
+  const [many, one] = decode(
+    batch(
+      connectionBytes({ ...reset, peerPort: 0, segments: 5 }),
+      connectionBytes({ ...reset, peerAddress: [10, 0, 0, 2], peerPort: 7, segments: 1 }),
+    ),
+  );
+  t.deepEqual(many?.reset, { direction: 'transmit', reason: undefined, segments: 5 });
+  t.like(many, { localAddress: '10.0.0.1', localPort: 9, peerAddress: '', peerPort: 0 });
+  t.like(one, { localAddress: '10.0.0.1', localPort: 9, peerAddress: '10.0.0.2', peerPort: 7 });
+  const [scan] = decode(
+    batch(
+      connectionBytes({ ...reset, localAddress: [0, 0, 0, 0], localPort: 0, peerAddress: [10, 0, 0, 2], segments: 5 }),
+    ),
+  );
+  t.like(scan, { localAddress: '', localPort: 0, peerAddress: '10.0.0.2' });
+});
+
 test('interfaces have the name that was told last, in their own network namespace', (t) => {
   const { decode } = decoder();
   const at = (netns: number, index: number) => connectionBytes({ netns, interface: index });

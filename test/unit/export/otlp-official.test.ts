@@ -81,7 +81,7 @@ async function sent(signal: 'metrics' | 'traces', all: readonly ConnectionRecord
 test('spans', async (t) => {
   const before: Partial<ConnectionRecord>[] = [
     { event: 'retransmit', retransmittedSequence: 7 },
-    { event: 'reset', reset: { direction: 'receive', reason: undefined } },
+    { event: 'reset', reset: { direction: 'receive', reason: undefined, segments: 1 } },
   ];
   const ended = records.filter(({ event }) => event === 'close' || event === 'failed');
   const bodies = await sent(

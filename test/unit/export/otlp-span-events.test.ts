@@ -12,7 +12,13 @@ function rig(limit: number, limitOfAll: number) {
 
 const retransmit = (cookie: bigint) => makeRecord(1, { cookie, event: 'retransmit' });
 const reset = (cookie: bigint, changes: Partial<ConnectionRecord> = {}) =>
-  makeRecord(1, { cookie, event: 'reset', state: 'close', reset: { direction: 'transmit', reason: 'x' }, ...changes });
+  makeRecord(1, {
+    cookie,
+    event: 'reset',
+    state: 'close',
+    reset: { direction: 'transmit', reason: 'x', segments: 1 },
+    ...changes,
+  });
 const end = (cookie: bigint, changes: Partial<ConnectionRecord> = {}) =>
   makeRecord(1, { cookie, handshakeDuration: undefined, ...changes });
 const namesOf = (events: SpanEvents, record: ConnectionRecord) => events.take(record).events.map(({ name }) => name);

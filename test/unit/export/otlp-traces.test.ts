@@ -110,7 +110,12 @@ test('handshake, retransmissions and resets are events of the span', async (t) =
   const { spans } = await export_(t, [
     of(1, { cookie, event: 'retransmit', retransmittedSequence: 5, time: at + 2000n }),
     of(2, { event: 'retransmit', retransmittedSequence: 99 }),
-    of(1, { cookie, event: 'reset', reset: { direction: 'receive', reason: undefined }, time: at + 3000n }),
+    of(1, {
+      cookie,
+      event: 'reset',
+      reset: { direction: 'receive', reason: undefined, segments: 1 },
+      time: at + 3000n,
+    }),
     of(1, { cookie, handshakeDuration: 0.000001, closeReason: 'reset_remote', errorType: 'connection_reset' }),
   ]);
   t.deepEqual(

@@ -86,6 +86,15 @@ test('a reset says by whom', (t) => {
   t.regex(line({ closeReason: 'reset_remote' }, { columns: 160 }), / RESET .* <rst$/);
 });
 
+test('resets are events of their own; of many at once it says how many, and what they have in common', (t) => {
+  const reset = { direction: 'transmit', reason: 'no_socket', segments: 1 } as const;
+  t.regex(line({ event: 'reset', reset }), / rst .* sent$/);
+  t.regex(line({ event: 'reset', reset }, { columns: 160 }), / sent: no_socket$/);
+  const many = { event: 'reset', peerAddress: '', peerPort: 0, reset: { ...reset, segments: 12_345 } } as const;
+  t.regex(line(many), / \(many peers\) .* sent 12K$/);
+  t.regex(line(many, { columns: 160 }), / sent 12K: no_socket$/);
+});
+
 test('an established connection that died is in capitals, too', (t) => {
   t.regex(line({ closeReason: 'timeout', errorType: 'timed_out' }), / CLOSE .* timed_out 12ms$/);
 });

@@ -137,11 +137,11 @@ export class ConnectionSeries {
     this.#handshake.record(seconds, record);
   }
 
-  addReset(direction: 'transmit' | 'receive'): void {
+  addReset({ direction, segments }: NonNullable<ConnectionRecord['reset']>): void {
     const series =
       this.#resets[direction] ?? this.#add(this.#instruments.resets, { [metricAttributeKeys.direction]: direction });
     this.#resets[direction] = series;
-    series.value++;
+    series.value += segments;
   }
 
   addListenDrops(segments: number): void {

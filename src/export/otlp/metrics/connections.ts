@@ -67,7 +67,7 @@ export class ConnectionMetrics {
   add(record: ConnectionRecord): void {
     if (record.event === 'close' || record.event === 'failed') this.#end(record);
     else if (record.event === 'open' || record.event === 'update') this.#see(record);
-    else if (record.reset) this.#table.find(record).addReset(record.reset.direction);
+    else if (record.reset) this.#table.find(record).addReset(record.reset);
     else if (record.drop && record.state === 'listen') this.#table.find(record).addListenDrops(record.drop.segments);
   }
 

@@ -32,20 +32,20 @@ test('opened = closed + failed + live, whatever comes, series by series too', (t
 });
 
 test('resets are counted by direction, and what listeners dropped by segments', (t) => {
-  const reset = (direction: 'transmit' | 'receive') =>
-    ({ event: 'reset', reset: { direction, reason: undefined } }) as const;
+  const reset = (direction: 'transmit' | 'receive', segments = 1) =>
+    ({ event: 'reset', reset: { direction, reason: undefined, segments } }) as const;
   const drop = { direction: 'receive', reason: 'listen_queue', segments: 5 } as const;
   const metrics = aggregate([
     of(1, reset('transmit')),
-    of(2, reset('transmit')),
+    of(2, reset('transmit', 4)),
     of(3, reset('receive')),
     of(4, { event: 'drop', state: 'listen', role: 'server', drop }),
     of(4, { event: 'drop', state: 'listen', role: 'server', drop }),
     of(5, { event: 'drop', state: 'established', drop }),
   ]);
   const sent = ({ attributes }: Series) => attributes['network.io.direction'] === 'transmit';
-  t.is(total(metrics, 'resets'), 3);
-  t.is(total(metrics, 'resets', sent), 2);
+  t.is(total(metrics, 'resets'), 6);
+  t.is(total(metrics, 'resets', sent), 5);
   t.is(total(metrics, 'listenDrops'), 10);
   t.deepEqual(counts(metrics), { opened: 0, closed: 0, failed: 0, live: 0 });
 });

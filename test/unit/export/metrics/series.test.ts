@@ -182,7 +182,7 @@ test('whatever is added to a series keeps it', (t) => {
   at(0, of(1));
   sweep(0);
   for (let time = 900; time < 5000; time += 900) {
-    at(time, of(2, { event: 'reset', reset: { direction: 'receive', reason: undefined } }));
+    at(time, of(2, { event: 'reset', reset: { direction: 'receive', reason: undefined, segments: 1 } }));
     sweep(time);
   }
   t.deepEqual(ports(), [5432]);
