@@ -11,17 +11,7 @@ import { books } from '../../../test/support/summary.ts';
 import { type Load, runLoad } from '../loads.ts';
 import { cpuOf, peakMemory, subtract, sumOf, untilIdle } from '../measure.ts';
 import { runLives } from './lives.ts';
-import {
-  bare,
-  countLines,
-  type Hardship,
-  judged,
-  RECORDS,
-  type Row,
-  type Scene,
-  untilNormal,
-  withScene,
-} from './rig.ts';
+import { bare, type Hardship, judged, RECORDS, type Row, type Scene, untilNormal, withScene } from './rig.ts';
 
 const SYNS = 300_000;
 const HONEST = 1000;
