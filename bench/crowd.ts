@@ -5,14 +5,14 @@
  *   npm run bench:crowd -- [--rounds 5] [-- OPTION …]      options of the agent
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { startAgent } from '../test/support/agent.ts';
 import { gather, memoryOf, readerTime, SOCKETS } from '../test/support/crowd.ts';
 import { watching } from '../test/support/lab.ts';
 import { withNamespace } from '../test/support/netns.ts';
 import { untilIdle } from './lib/measure.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions({
   options: { rounds: { type: 'string', default: '5' } },
   allowPositionals: true,
 });
@@ -37,7 +37,7 @@ await withNamespace(async (namespace) => {
   const agent = await startAgent(watching(namespace, ...options), { stdout: 'ignore' });
   console.log(`ready, ${SOCKETS} sockets: ${memoryText(agent.pid)}`);
   await sleep(2 * INTERVAL); // what had no room in the ring is told
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < wholeNumber('--rounds', values.rounds); round++) {
     for (const moves of [false, true]) {
       await untilIdle([agent.pid]);
       if (moves) await move();

@@ -14,7 +14,6 @@ import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { LogWriter } from '../src/export/otlp/log-writer.ts';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from '../src/export/otlp/logs.ts';
 import { createRecordAttributes } from '../src/export/semconv.ts';
@@ -24,8 +23,9 @@ import type { ConnectionRecord } from '../src/model.ts';
 import { type Collector, freePort, startCollector } from '../test/support/collector.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';
 import { cpuOf, sumOf } from './lib/measure.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions({
   options: {
     records: { type: 'string', default: '400000' },
     only: { type: 'string' },
@@ -142,7 +142,7 @@ const ROUNDS = 5;
 
 /** All of them in turn, round for round, so that what else the machine does meets all. */
 async function compare(subjects: readonly Subject[]): Promise<void> {
-  const share = Number(values.records) / ROUNDS;
+  const share = wholeNumber('--records', values.records) / ROUNDS;
   for (const subject of subjects) await subject.run(50_000);
   const costs = subjects.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round++)
@@ -223,7 +223,7 @@ function cpuOfCollector(collectors: readonly Collector[]): number {
 
 /** Ten seconds with a Collector, the outage, then until nothing waits; all at the same rate. */
 async function outage(): Promise<void> {
-  const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
+  const [rate, seconds] = [wholeNumber('--rate', values.rate), wholeNumber('--seconds', values.seconds)];
   const grpcPort = await freePort();
   const start = (name: string) =>
     startCollector({

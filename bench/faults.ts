@@ -9,23 +9,23 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { createOtlpLogsExporter } from '../src/export/otlp/logs.ts';
 import { createRecordAttributes } from '../src/export/semconv.ts';
 import { Ledger } from '../src/ledger.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';
 import { random } from '../test/support/random.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 import { type Play, plays } from './lib/plays.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     records: { type: 'string', default: '1000000' },
     scripts: { type: 'string', default: '50' },
     seed: { type: 'string', default: `${Date.now() % 1e6}` },
   },
 });
-const [total, scripts] = [Number(values.records), Number(values.scripts)];
-const chance = random(Number(values.seed));
+const [total, scripts] = [wholeNumber('--records', values.records), wholeNumber('--scripts', values.scripts)];
+const chance = random(wholeNumber('--seed', values.seed));
 
 interface Findings {
   readonly arrived: number;

@@ -9,7 +9,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type JsonRecord, only, startAgent, within } from '../test/support/agent.ts';
 import { freePort } from '../test/support/collector.ts';
 import { type Namespace, withNamespace } from '../test/support/netns.ts';
@@ -17,12 +16,13 @@ import { settled } from '../test/support/processes.ts';
 import { random } from '../test/support/random.ts';
 import { logsFileIn, readKilled, startUnbuffered, unique } from '../test/support/unbuffered-collector.ts';
 import { type Load, runLoad } from './lib/loads.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: `${Date.now() % 1e6}` } },
 });
-const kills = Number(values.kills);
-const chance = random(Number(values.seed));
+const kills = wholeNumber('--kills', values.kills);
+const chance = random(wholeNumber('--seed', values.seed));
 
 /** What docs/delivery.md promises: younger records may go with their agent. */
 const YOUNG_MS = 2000;

@@ -5,7 +5,6 @@
  *   npm run bench:million -- [--n 1000000]  [--nice 0]     another niceness of the agent's main thread
  */
 import { setPriority } from 'node:os';
-import { parseArgs } from 'node:util';
 import { startAgent } from '../test/support/agent.ts';
 import { difference, readCounters } from '../test/support/kernel-counters.ts';
 import { allEnded, watching } from '../test/support/lab.ts';
@@ -13,8 +12,9 @@ import { type Namespace, withNamespace } from '../test/support/netns.ts';
 import { books } from '../test/support/summary.ts';
 import { type Load, runLoad } from './lib/loads.ts';
 import { cpuOf, peakMemory, subtract, untilIdle } from './lib/measure.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: { n: { type: 'string', default: '1000000' }, nice: { type: 'string' } },
 });
 const load: Load = { name: 'million', unit: 'connections', kind: 'connections', pinned: false, factor: 1 };
@@ -39,7 +39,7 @@ await withNamespace(async (namespace) => {
   if (values.nice !== undefined) setPriority(agent.pid, Number(values.nice));
   const before = await readCounters(namespace);
   const cpuBefore = cpuOf(agent.pid);
-  const { seconds, failed } = await make(namespace, Number(values.n));
+  const { seconds, failed } = await make(namespace, wholeNumber('--n', values.n));
   const left = await allEnded(namespace);
   await untilIdle([agent.pid]);
   const cpu = subtract(cpuOf(agent.pid), cpuBefore);

@@ -11,9 +11,9 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readOptions } from './lib/options.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     only: { type: 'string', default: '' },
     bpf: { type: 'boolean', default: false },

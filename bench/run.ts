@@ -5,14 +5,14 @@
  *
  *   npm run bench -- [--rounds 7] [--n 20000] [--only sockflow,tcplife] [--loads storm,requests]
  */
-import { parseArgs } from 'node:util';
 import { canPin, type Load, loads } from './lib/loads.ts';
+import { readOptions, refuse, wholeNumber } from './lib/options.ts';
 import { type Findings, nameOf, report } from './lib/report.ts';
 import { bareRate, runSlot, type Slot } from './lib/slot.ts';
 import type { Subject } from './lib/subject.ts';
 import { subjects } from './lib/subjects.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     rounds: { type: 'string', default: '7' },
     n: { type: 'string', default: '20000' },
@@ -20,18 +20,8 @@ const { values } = parseArgs({
     loads: { type: 'string', default: '' },
   },
 });
-const rounds = positive('--rounds', values.rounds);
-const connections = positive('--n', values.n);
-
-function wrongUsage(text: string): never {
-  process.stderr.write(`bench: ${text}\n`);
-  process.exit(2);
-}
-
-function positive(option: string, value: string): number {
-  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
-  return wrongUsage(`${option}: expected a whole number from 1 on, got ${JSON.stringify(value)}`);
-}
+const rounds = wholeNumber('--rounds', values.rounds);
+const connections = wholeNumber('--n', values.n);
 
 /** Those whose names contain one of the words, which may be a whole name with its commas; all without words. */
 function chosen<T extends { name: string }>(option: string, list: readonly T[], words: string): T[] {
@@ -39,7 +29,7 @@ function chosen<T extends { name: string }>(option: string, list: readonly T[], 
   const wanted = isName ? [words] : words.split(',').filter((word) => word !== '');
   const unknown = wanted.find((word) => !list.some(({ name }) => name.includes(word)));
   const names = list.map(({ name }) => `"${name}"`).join(', ');
-  if (unknown) wrongUsage(`${option}: expected parts of names, got ${JSON.stringify(unknown)}; there are ${names}`);
+  if (unknown) refuse(`${option}: expected parts of names, got ${JSON.stringify(unknown)}; there are ${names}`);
   return list.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
 }
 

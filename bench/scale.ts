@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { makeCgroup, runLives } from './lib/hardships/lives.ts';
 import { withScene } from './lib/hardships/rig.ts';
 import { type Line, lineThrough, type Point } from './lib/line.ts';
 import { bpfRunTime, cpuOf, measuringBpf, sumOf, untilIdle } from './lib/measure.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' } },
 });
-const rounds = Number(values.rounds);
+const rounds = wholeNumber('--rounds', values.rounds);
 
 interface Dimension {
   /** One of what grows. */

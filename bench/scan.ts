@@ -8,7 +8,6 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { type Agent, startAgent } from '../test/support/agent.ts';
 import { objectsOf } from '../test/support/bpf.ts';
 import { built } from '../test/support/compile.ts';
@@ -16,9 +15,10 @@ import { withNamespace } from '../test/support/netns.ts';
 import { finished, settled } from '../test/support/processes.ts';
 import { books } from '../test/support/summary.ts';
 import { type LoadResult, pinWatcher } from './lib/loads.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 import { median } from './lib/statistics.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     peers: { type: 'string', default: '100000' },
     sockets: { type: 'string', default: '1' },
@@ -97,7 +97,7 @@ async function memory(): Promise<void> {
 async function rate(): Promise<void> {
   const ratios: number[] = [];
   let before = await scan();
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < wholeNumber('--rounds', values.rounds); round++) {
     const agent = await startAgent(['--format', 'json', '--events', 'close'], { stdout: 'ignore' });
     pinWatcher(agent.pid);
     const beside = await scan();

@@ -10,7 +10,6 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { only, startAgent } from '../test/support/agent.ts';
 import { objectsOf } from '../test/support/bpf.ts';
 import { built } from '../test/support/compile.ts';
@@ -19,12 +18,13 @@ import { family } from '../test/support/processes.ts';
 import { books } from '../test/support/summary.ts';
 import { type Kind, makeCgroup, runLives } from './lib/hardships/lives.ts';
 import { lineThrough } from './lib/line.ts';
+import { readOptions, wholeNumber } from './lib/options.ts';
 import { Sink } from './lib/sink.ts';
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: { minutes: { type: 'string', default: '10' }, own: { type: 'boolean', default: false } },
 });
-const minutes = Number(values.minutes);
+const minutes = wholeNumber('--minutes', values.minutes);
 
 const OUTAGES = 6;
 /** Seconds of one turn of the load; nothing of it lives longer, however long the bench does. */
