@@ -61,9 +61,15 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
   const longest = BigInt(wait) * MILLISECOND;
   let held = 0;
   let newest = 0n;
+  /** Addresses that were remembered last: most records are of a few. */
+  let last = '';
+  let lastButOne = '';
   let timer: NodeJS.Timeout | undefined;
 
   const remember = (address: string): void => {
+    if (address === last || address === lastButOne) return;
+    lastButOne = last;
+    last = address;
     if (addresses.size < MOST_ADDRESSES) addresses.add(address);
   };
 
@@ -76,7 +82,8 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
 
   /** This end, and the other one as far as it is known. */
   const meet = (record: ConnectionRecord): [own: End, other: End | undefined] => {
-    const known = connections.get(record.id) ?? recent.get(record.id) ?? [];
+    const known =
+      connections.get(record.id) ?? (comesBehind.has(record.event) ? recent.get(record.id) : undefined) ?? [];
     const found = known.find(({ cookie }) => cookie === record.cookie);
     const [own, ends] = found ? [found, known] : addEnd(known, record);
     own.process = record.process ?? own.process;
@@ -172,12 +179,17 @@ function addEnd(
   const old = known.findIndex((end) => end.hasEnded && !arePartners(end, fresh));
   if (old >= 0) return [fresh, known.with(old, fresh)];
   // A list that grows by push has room for 17: too much for each of so many connections.
-  return [fresh, known.length < 2 ? known.concat(fresh) : known];
+  const [first] = known;
+  if (first === undefined) return [fresh, [fresh]];
+  return [fresh, known.length < 2 ? [first, fresh] : known];
 }
 
 function arePartners(one: End, other: End): boolean {
   return one.role === 'unknown' || other.role === 'unknown' || one.role !== other.role;
 }
+
+/** What may be told of a connection that is over. */
+const comesBehind: ReadonlySet<EventName> = new Set(['reset', 'retransmit', 'drop']);
 
 /** What tells of a moment is told at once. */
 const mayWait: ReadonlySet<EventName> = new Set(['open', 'update', 'close']);

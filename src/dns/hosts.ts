@@ -55,16 +55,15 @@ export function createHosts({ files: looked = directFiles('/proc'), onUnused, no
   /** Who was gone before we looked saw what others of its network namespace see. */
   const last = new LRUCache<number, string>({ max: FILES });
 
-  const isFresh = (root: string | undefined): boolean => {
-    const file = root === undefined ? undefined : files.get(root);
-    return file !== undefined && now() - file.checked < REFRESH;
-  };
+  const isFresh = (file: File | undefined): boolean => file !== undefined && now() - file.checked < REFRESH;
+  const fileOf = (root: string | undefined): File | undefined => (root === undefined ? undefined : files.get(root));
+  const keyOf = createKeys();
 
   /** Looked at before each reading of a file: a process may have another root by then, or be another one. */
   const viewOf = ({ pid, serial, networkNamespace }: HostsAsker): View => {
-    const key = `${serial} ${networkNamespace}`;
+    const key = keyOf(serial, networkNamespace);
     const before = views.get(key);
-    if (before && (before.isGone || isFresh(before.root))) return before;
+    if (before && (before.isGone || isFresh(fileOf(before.root)))) return before;
     const root = readRoot(looked, pid, networkNamespace);
     const view = { root: root ?? before?.root ?? last.get(networkNamespace), isGone: root === undefined };
     views.set(key, view);
@@ -76,12 +75,28 @@ export function createHosts({ files: looked = directFiles('/proc'), onUnused, no
     if (asker.serial === 0) return undefined;
     const { root, isGone } = viewOf(asker);
     if (root === undefined) return undefined;
-    if (!isGone && !isFresh(root)) {
-      const before = files.get(root) ?? { table: nothing, stamp: '' };
-      const { table, stamp } = readTable(looked, asker.pid, before, onUnused);
-      files.set(root, { table, stamp, checked: now() });
+    let file = files.get(root);
+    if (!isGone && !isFresh(file)) {
+      const { table, stamp } = readTable(looked, asker.pid, file ?? { table: nothing, stamp: '' }, onUnused);
+      file = { table, stamp, checked: now() };
+      files.set(root, file);
     }
-    return files.get(root)?.table.get(address);
+    return file?.table.get(address);
+  };
+}
+
+/** Who dials mostly dials again: no text is made for each record. */
+function createKeys(): (serial: number, networkNamespace: number) => string {
+  let last = '';
+  let lastSerial = 0;
+  let lastNamespace = 0;
+  return (serial, networkNamespace) => {
+    if (serial !== lastSerial || networkNamespace !== lastNamespace) {
+      last = `${serial} ${networkNamespace}`;
+      lastSerial = serial;
+      lastNamespace = networkNamespace;
+    }
+    return last;
   };
 }
 

@@ -64,13 +64,14 @@ export function createNames({ ledger, files, findProcess, withLookups = false }:
     const asker = {
       networkNamespace: record.networkNamespace,
       serial: record.process?.serial ?? 0,
+      pid: record.process?.pid ?? 0,
       address: record.natOriginal?.address ?? record.peerAddress,
       time: record.startTime,
     };
     // Nobody saw what was looked up before it began.
     const looked = record.preExisting ? undefined : cache.ofProcess(asker);
     if (looked !== undefined) return looked;
-    const written = hosts({ ...asker, pid: record.process?.pid ?? 0 }, asker.address);
+    const written = hosts(asker, asker.address);
     if (written !== undefined) return { name: written, lookup: undefined };
     return record.preExisting ? undefined : cache.ofNamespace(asker);
   };

@@ -102,7 +102,7 @@ export class ConnectionMetrics {
       this.#live.delete(record.cookie);
       home.leave();
     } else home.pass();
-    addTotals(series, record, live ?? begin(record, series));
+    addTotals(series, record, live ?? (isOlder(record) ? begin(record, series) : nothing));
     home.recordEnd(record, durationOf(record));
     if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt, record);
     if (record.handshakeDuration !== undefined && !live?.hasHandshake)
@@ -118,8 +118,12 @@ const nothing = { sentBytes: 0, receivedBytes: 0, sentPackets: 0, receivedPacket
  */
 function begin(record: ConnectionRecord, home: ConnectionSeries): Live {
   const live = { home, ...nothing, hasHandshake: false };
-  if (record.preExisting && record.transport === 'tcp') remember(live, record);
+  if (isOlder(record)) remember(live, record);
   return live;
+}
+
+function isOlder({ preExisting, transport }: ConnectionRecord): boolean {
+  return preExisting && transport === 'tcp';
 }
 
 function remember(live: Live, record: ConnectionRecord): void {
