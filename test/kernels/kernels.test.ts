@@ -136,10 +136,12 @@ function judgeBytes(t: ExecutionContext, { records, exchanges }: Essentials): vo
   const wanted = exchanges.flatMap(({ pid, connections }) => connections.map((connection) => ({ pid, ...connection })));
   t.is(wanted.length, 3 * 25);
   for (const { pid, port, sent, received } of wanted) {
-    const [client, server, ...more] = all
-      .filter((record) => attribute(record, 'client.port') === port && /tcp-(client|server)$/.test(owner(record)))
+    const found = all.filter((record) => attribute(record, 'client.port') === port);
+    const [client, server, ...more] = found
+      .filter((record) => /tcp-(client|server)$/.test(owner(record)))
       .toSorted((a, b) => owner(a).localeCompare(owner(b)));
-    if (!client || !server || more.length > 0) throw new Error(`not two ends of the connection from port ${port}`);
+    if (!client || !server || more.length > 0)
+      throw new Error(`not two ends of the connection from port ${port}: ${JSON.stringify(found)}`);
     t.is(attribute(client, 'process.pid'), pid);
     t.deepEqual([payload(client), payload(server)], [`${sent}/${received}`, `${received}/${sent}`]);
     t.is(attribute(client, 'sockflow.connection.id'), attribute(server, 'sockflow.connection.id'));
