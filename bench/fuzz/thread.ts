@@ -12,6 +12,8 @@ const told = new Float64Array(progress);
 const target = targets.find((each) => each.name === name);
 if (!target) throw new Error(`there is no target ${name}`);
 
+// A target that waits for nothing ends the thread without a word; like this it is told as one that does not end.
+const alive = setInterval(() => undefined, 60_000);
 try {
   const onInput = (index: number): void => {
     told[0] = index;
@@ -20,6 +22,8 @@ try {
 } catch (error) {
   if (!(error instanceof Finding)) throw error;
   report({ message: error.message, input: error.input, stack: (error.cause as Error).stack ?? `${error.cause}` });
+} finally {
+  clearInterval(alive);
 }
 
 function report(said: Report): void {

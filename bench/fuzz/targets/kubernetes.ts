@@ -67,7 +67,7 @@ function makeAnswers(random: Random): Buffer {
 type Item = Pod | Service;
 const isPod = (item: Item): item is Pod => 'containers' in item;
 
-/** The last answer is the end, and so is one that cannot be read: what comes after a pause is another input. */
+/** The last answer is the end, and so is one that cannot be read. */
 async function judgeAnswers(input: Buffer): Promise<boolean> {
   const ended = new AbortController();
   const end = () => ended.abort();
@@ -86,6 +86,7 @@ async function judgeAnswers(input: Buffer): Promise<boolean> {
     },
     {
       signal: ended.signal,
+      pause: { first: 0, most: 0 },
       onFault: (_, message) => void (/not understood|unknown kind/.test(message) || end()),
     },
   );
