@@ -5,11 +5,8 @@
 
 /** Requests of less are rare where there is much to do. */
 const LEAST = 4 * 1024;
-/**
- * Bytes that are kept for later: what queues up in a burst of some tenths of a second. What is not kept is there all the same
- * until the collector of garbage comes, which has no hurry with what is outside its heap.
- */
-const MOST_KEPT = 16 * 1024 * 1024;
+/** Bytes that are kept for later; more than the requests that are under way at once have. */
+const MOST_KEPT = 4 * 1024 * 1024;
 
 export class BatchMemory {
   readonly #free: ArrayBuffer[] = [];

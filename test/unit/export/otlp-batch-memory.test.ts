@@ -109,15 +109,25 @@ test('one that was sent twice does not: the first time may still be on its way',
   t.is(batch.givenBack, 0);
 });
 
-test('nor does one that was dropped, refused or divided, and a part gives nothing back of the whole', (t) => {
+test('one that was dropped gives it back, unless it was sent before', (t) => {
   const backlog = new Backlog(1500);
-  const dropped = push(backlog, watched());
+  const first = push(backlog, watched());
+  const second = push(backlog, watched());
+  t.deepEqual([first.givenBack, second.givenBack], [1, 0]);
+  backlog.putBack(take(t, backlog));
+  push(backlog, watched());
+  t.is(backlog.length, 1, 'the second one is dropped');
+  t.is(second.givenBack, 0);
+});
+
+test('one that was refused or divided does not, and a part gives nothing back of the whole', (t) => {
+  const backlog = new Backlog(1500);
   const divided = push(backlog, watched());
   const parts = [watched(1), watched(1)];
   backlog.replace(take(t, backlog), parts);
   backlog.delivered(take(t, backlog));
   backlog.done(take(t, backlog));
-  t.deepEqual([dropped.givenBack, divided.givenBack], [0, 0]);
+  t.is(divided.givenBack, 0);
 });
 
 /** A spool whose writes end when `write` is called. */
