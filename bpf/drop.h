@@ -11,7 +11,6 @@
 
 const volatile bool drop_has_receiver = false; /* 6.11 and later (c53795d48ee8): the hook names the receiving socket */
 
-/* A packet may stand for several segments (segmentation offload). */
 /* An argument of a hook as a number: which of them there are depends on the kernel. */
 static __always_inline __u64 argument(const unsigned long long *slot) {
   __u64 number = 0;
@@ -19,6 +18,7 @@ static __always_inline __u64 argument(const unsigned long long *slot) {
   return number;
 }
 
+/* A packet may stand for several segments (segmentation offload). */
 static __always_inline __u32 segments_of(const struct sk_buff *skb) {
   struct skb_shared_info *shared = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
   __u16 segments = BPF_CORE_READ(shared, gso_segs);

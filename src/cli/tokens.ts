@@ -117,5 +117,8 @@ export function quote(text: string): string {
 
 /** On one line, and not too long: what came from a user, or is made of that. */
 export function printable(text: string, most = 60): string {
-  return sanitise(text.length > most ? `${text.slice(0, most)}…` : text);
+  const clean = sanitise(text.slice(0, most));
+  // What cannot be shown as it is takes several characters for each.
+  const shown = clean.slice(0, 2 * most);
+  return text.length > most || shown.length < clean.length ? `${shown}…` : shown;
 }

@@ -30,7 +30,7 @@ class Sums {
   readonly outcomes: Record<string, number> = {};
   readonly byOwner: Record<string, number> = {};
   retransmits = 0;
-  /** By events. */
+  /** Of events, which may be of several. */
   resetsSent = 0;
   segmentsSentAgain = 0;
   sent = 0;
@@ -38,7 +38,8 @@ class Sums {
 
   add(record: JsonRecord, served: number): void {
     if (record.event_name === 'sockflow.connection.reset') {
-      if (attribute(record, 'network.io.direction') === 'transmit') this.resetsSent++;
+      if (attribute(record, 'network.io.direction') === 'transmit')
+        this.resetsSent += Number(attribute(record, 'sockflow.tcp.reset.segments'));
       return;
     }
     if (record.event_name === 'sockflow.connection.retransmit') {

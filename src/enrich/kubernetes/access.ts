@@ -46,7 +46,7 @@ const quiet = { logLevel: 'error' } as const;
 /** The current context of a kubeconfig. Throws a StartError when it can't be used. */
 export function kubeconfigAccess(file: string): Access {
   try {
-    return fromKubeconfig(yaml().parse(read(file), quiet) as unknown, dirname(file));
+    return fromKubeconfig(parse(read(file)), dirname(file));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : message.split('\n')[0];
@@ -58,6 +58,20 @@ export function kubeconfigAccess(file: string): Access {
       },
     );
   }
+}
+
+/** A key that is a list or a map is made a text of, which takes for ever where it has such keys in turn: nobody has one. */
+function parse(text: string): unknown {
+  const { isScalar, parseDocument, visit } = yaml();
+  const document = parseDocument(text, quiet);
+  const [error] = document.errors;
+  if (error) throw error;
+  visit(document, {
+    Pair(_, { key }) {
+      if (key !== null && !isScalar(key)) throw new Error('it has a key that is no text');
+    },
+  });
+  return document.toJS();
 }
 
 function fromKubeconfig(content: unknown, directory: string): Access {
