@@ -26,11 +26,11 @@ export function shell(namespace: Namespace, lines: string): Promise<string> {
   return namespace.run('sh', ['-e', '-c', `PATH=/usr/sbin:/usr/bin:/sbin:/bin\n${lines}`]);
 }
 
-/** As little as a namespace of the lab needs to be as new again. */
+/** As little as a namespace of the lab needs to be as new again. The kernel may take `out` away by itself: its other end's namespace has gone. */
 const RESET = `nft flush ruleset
 ip route flush table main
 ip -6 route flush table main
-if [ -e /proc/sys/net/ipv4/conf/out ]; then ip link delete out; fi
+if [ -e /proc/sys/net/ipv4/conf/out ]; then ip link delete out || [ ! -e /proc/sys/net/ipv4/conf/out ]; fi
 sysctl -q net.ipv4.tcp_abort_on_overflow=0 net.ipv4.tcp_fastopen=1 net.ipv4.tcp_orphan_retries=0 net.ipv4.ip_local_port_range="32768 60999"`;
 
 export async function createLab(t: ExecutionContext, namespace: Namespace): Promise<Lab> {
