@@ -16,6 +16,7 @@ const { values, positionals } = readOptions({
   options: { rounds: { type: 'string', default: '5' } },
   allowPositionals: true,
 });
+const rounds = wholeNumber('--rounds', values.rounds);
 
 /** Milliseconds between snapshots: longer than one takes, and what the agent has to do behind it. */
 const INTERVAL = 5_000;
@@ -37,7 +38,7 @@ await withNamespace(async (namespace) => {
   const agent = await startAgent(watching(namespace, ...options), { stdout: 'ignore' });
   console.log(`ready, ${SOCKETS} sockets: ${memoryText(agent.pid)}`);
   await sleep(2 * INTERVAL); // what had no room in the ring is told
-  for (let round = 0; round < wholeNumber('--rounds', values.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const moves of [false, true]) {
       await untilIdle([agent.pid]);
       if (moves) await move();

@@ -36,6 +36,8 @@ const { values, positionals } = readOptions({
   },
   allowPositionals: true,
 });
+const records = wholeNumber('--records', values.records);
+const [rate, seconds] = [wholeNumber('--rate', values.rate), wholeNumber('--seconds', values.seconds)];
 
 const owners = [makeProcess(1), makeProcess(2)];
 const directory = mkdtempSync(join(tmpdir(), 'sockflow-bench-'));
@@ -142,7 +144,7 @@ const ROUNDS = 5;
 
 /** All of them in turn, round for round, so that what else the machine does meets all. */
 async function compare(subjects: readonly Subject[]): Promise<void> {
-  const share = wholeNumber('--records', values.records) / ROUNDS;
+  const share = records / ROUNDS;
   for (const subject of subjects) await subject.run(50_000);
   const costs = subjects.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round++)
@@ -223,7 +225,6 @@ function cpuOfCollector(collectors: readonly Collector[]): number {
 
 /** Ten seconds with a Collector, the outage, then until nothing waits; all at the same rate. */
 async function outage(): Promise<void> {
-  const [rate, seconds] = [wholeNumber('--rate', values.rate), wholeNumber('--seconds', values.seconds)];
   const grpcPort = await freePort();
   const start = (name: string) =>
     startCollector({

@@ -25,7 +25,7 @@ const { values } = readOptions({
   },
 });
 const [total, scripts] = [wholeNumber('--records', values.records), wholeNumber('--scripts', values.scripts)];
-const chance = random(wholeNumber('--seed', values.seed));
+const chance = random(wholeNumber('--seed', values.seed, 0));
 
 interface Findings {
   readonly arrived: number;

@@ -22,7 +22,7 @@ const { values } = readOptions({
   options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: `${Date.now() % 1e6}` } },
 });
 const kills = wholeNumber('--kills', values.kills);
-const chance = random(wholeNumber('--seed', values.seed));
+const chance = random(wholeNumber('--seed', values.seed, 0));
 
 /** What docs/delivery.md promises: younger records may go with their agent. */
 const YOUNG_MS = 2000;

@@ -17,6 +17,7 @@ import { readOptions, wholeNumber } from './lib/options.ts';
 const { values } = readOptions({
   options: { n: { type: 'string', default: '1000000' }, nice: { type: 'string' } },
 });
+const connections = wholeNumber('--n', values.n);
 const load: Load = { name: 'million', unit: 'connections', kind: 'connections', pinned: false, factor: 1 };
 
 /** Connections that the load makes before it ends, as programs of the bench do within a minute. */
@@ -39,7 +40,7 @@ await withNamespace(async (namespace) => {
   if (values.nice !== undefined) setPriority(agent.pid, Number(values.nice));
   const before = await readCounters(namespace);
   const cpuBefore = cpuOf(agent.pid);
-  const { seconds, failed } = await make(namespace, wholeNumber('--n', values.n));
+  const { seconds, failed } = await make(namespace, connections);
   const left = await allEnded(namespace);
   await untilIdle([agent.pid]);
   const cpu = subtract(cpuOf(agent.pid), cpuBefore);
@@ -49,7 +50,9 @@ await withNamespace(async (namespace) => {
   const { opened, closed, live, sent, lost } = books(summary);
   const ends = (kernel['Tcp.ActiveOpens'] ?? 0) + (kernel['Tcp.PassiveOpens'] ?? 0);
   const perEnd = (nanoseconds: number) => (nanoseconds / ends / 1000).toFixed(2);
-  console.log(`${values.n} connections in ${seconds.toFixed(1)} s, ${failed} failed${left && `, not ended:\n${left}`}`);
+  console.log(
+    `${connections} connections in ${seconds.toFixed(1)} s, ${failed} failed${left && `, not ended:\n${left}`}`,
+  );
   console.log(`ends by the kernel's counters ${ends}, by the agent: opened ${opened}, closed ${closed}, live ${live}`);
   console.log(
     `CPU of an end: JS ${perEnd(cpu.main)} µs, reader ${perEnd(cpu.reader)} µs; at most ${memory.toFixed(0)} MiB`,

@@ -25,6 +25,8 @@ const { values } = readOptions({
     rounds: { type: 'string', default: '5' },
   },
 });
+const rounds = wholeNumber('--rounds', values.rounds);
+for (const name of ['peers', 'sockets'] as const) wholeNumber(`--${name}`, values[name]);
 
 const command = ['-c', '0', built('bench/storm.c'), 'scan', values.peers, '--sockets', values.sockets];
 
@@ -97,7 +99,7 @@ async function memory(): Promise<void> {
 async function rate(): Promise<void> {
   const ratios: number[] = [];
   let before = await scan();
-  for (let round = 0; round < wholeNumber('--rounds', values.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     const agent = await startAgent(['--format', 'json', '--events', 'close'], { stdout: 'ignore' });
     pinWatcher(agent.pid);
     const beside = await scan();

@@ -8,7 +8,6 @@
 #define SOCKFLOW_FLOOD_H
 
 #include "emit.h"
-#include "look.h"
 
 #define TOLD_SINGLY 100 /* in a second; none in the next one when there were more */
 #define FLOOD_KEPT (10 * SECOND)

@@ -20,8 +20,9 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define SOCK_DGRAM 2
-#define SOCK_BIND_LOCKS 12 /* sk_userlocks: the program chose address or port */
-#define SOCK_DONE_BIT 2    /* sk_flags: the peer's FIN was received */
+#define SECOND 1000000000ULL /* ns */
+#define SOCK_BIND_LOCKS 12   /* sk_userlocks: the program chose address or port */
+#define SOCK_DONE_BIT 2      /* sk_flags: the peer's FIN was received */
 
 enum tcp_state {
   TCP_ESTABLISHED = 1,

@@ -13,8 +13,6 @@
 const volatile bool emit_updates = false; /* report live connections that moved? */
 const volatile bool idle_updates = false; /* those that did not, too? */
 
-#define SECOND 1000000000ULL
-
 /*
  * Its end was missed. The socket is told of as it is, if it is still there; from which state it came nobody knows.
  */

@@ -258,7 +258,7 @@ int look_at_table(struct sf_look *ask) {
   }
   if (copy.first == 0 && copy.task == SF_LOOK_REPORT && watch_listeners)
     bpf_for_each_map_elem(&listening, look_at_listener, NULL, 0);
-  if (copy.first == 0 && copy.task != SF_LOOK_COUNT && gather_resets)
+  if (copy.first == 0 && (copy.task == SF_LOOK_REPORT || copy.task == SF_LOOK_FLOODS) && gather_resets)
     bpf_for_each_map_elem(&floods, look_at_flood, NULL, 0);
   ask->live = copy.live;
   ask->next = copy.next;

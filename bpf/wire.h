@@ -141,8 +141,7 @@ struct sf_connection {
   __u32 detail; /* retransmit: first byte of the segment, counted from the SYN; reset sent, drop: the kernel's reason */
   __u64 mptcp_id;  /* of the MPTCP connection that this one is a subflow of; 0: none */
   __u32 interface; /* index in its network namespace of the one of its packets; 0: no route */
-  __u32
-      segments; /* that the event is of; 0 where it is of none. Several resets: an address or a port that is not the same for all is 0 */
+  __u32 segments;  /* that the event is of, see flood.h; 0 where it is of none */
 };
 
 /* A UDP conversation of one socket with one peer, at one moment. Counters are totals of its life. */
@@ -285,6 +284,7 @@ enum sf_look_task {
   SF_LOOK_COUNT = 0,
   SF_LOOK_REPORT = 1, /* end what has ended unseen, send update records of what moved */
   SF_LOOK_LAST = 2,   /* the agent stops: end what has ended unseen, young ones too */
+  SF_LOOK_FLOODS = 3, /* nothing but what is left of many resets, when no more come */
 };
 
 /* What user space asks of look_at_table, and its answer. */

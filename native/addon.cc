@@ -233,6 +233,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
       while (!Drain(&waiting)) Sleep(kWait);
     } while (sf_end_flows(agent_) > 0);
     while (!Drain(&waiting)) Sleep(kWait);
+    sf_end_floods(agent_);
+    while (!Drain(&waiting)) Sleep(kWait);
     deliveries_.Release();
   }
 

@@ -3,7 +3,7 @@
  * The native core: loads the BPF programs, attaches them, reads their records. No Node in here.
  *
  *   sf_open → sf_attach → sf_find_existing, sf_read, sf_collect … sf_find_again, sf_snapshot … sf_counts
- *   → sf_end_missed → sf_detach → sf_read, sf_end_flows … (the rest) → sf_close
+ *   → sf_end_missed → sf_detach → sf_read, sf_end_flows, sf_end_floods … (the rest) → sf_close
  *
  * Not thread-safe: one thread at a time, except sf_counts, sf_live, sf_live_flows and sf_find_existing, which another thread
  * may call at any time between sf_attach and sf_close.
@@ -102,6 +102,9 @@ int sf_snapshot(struct sf_agent *agent, uint32_t *at);
  * counts are whole. A part of the table at a time, as sf_snapshot.
  */
 int sf_end_missed(struct sf_agent *agent, uint32_t *at);
+
+/* After sf_detach, when the ring has been read: has told what is left of many resets. */
+void sf_end_floods(struct sf_agent *agent);
 
 /* Sums over all CPUs. */
 int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]);

@@ -12,6 +12,11 @@
 
 namespace {
 
+int run(struct sf_agent *agent, struct sf_look *ask) {
+  DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = ask, .ctx_size_in = sizeof(*ask));
+  return bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.look_at_table), &options) ? -errno : 0;
+}
+
 // Looks at a stretch of the table and returns 1, or 0 behind its end; `at` moves on. A program is not preempted on some
 // kernels, so a stretch is short.
 int look(struct sf_agent *agent, uint32_t *at, enum sf_look_task task, uint64_t *live) {
@@ -19,8 +24,8 @@ int look(struct sf_agent *agent, uint32_t *at, enum sf_look_task task, uint64_t 
   uint32_t slots = bpf_map__max_entries(agent->skeleton->maps.slots);
   if (*at > slots) return 0;
   struct sf_look ask = {.first = *at, .count = std::min(stretch, slots - *at), .task = task, .round = agent->round};
-  DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &ask, .ctx_size_in = sizeof(ask));
-  if (bpf_prog_test_run_opts(bpf_program__fd(agent->skeleton->progs.look_at_table), &options)) return -errno;
+  int code = run(agent, &ask);
+  if (code) return code;
   if (live) *live += ask.live;
   *at = ask.next;
   return 1;
@@ -42,6 +47,12 @@ extern "C" int sf_snapshot(struct sf_agent *agent, uint32_t *at) {
 extern "C" int sf_end_missed(struct sf_agent *agent, uint32_t *at) {
   if (!agent->features.snapshot || !agent->options.tcp) return 0;
   return look(agent, at, SF_LOOK_LAST, nullptr);
+}
+
+extern "C" void sf_end_floods(struct sf_agent *agent) {
+  if (!agent->features.snapshot || !agent->options.tcp) return;
+  struct sf_look ask = {.task = SF_LOOK_FLOODS};
+  run(agent, &ask);
 }
 
 extern "C" int sf_counts(struct sf_agent *agent, uint64_t values[SF_COUNT_MAX]) {

@@ -3,8 +3,8 @@
  * that was kept: `npm run fuzz -- TARGET --input FILE`. Ends with 1 and the input when a target breaks its word. docs/fuzzing.md
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { nearest } from '../../src/cli/nearest.ts';
+import { readOptions, wholeNumber } from '../lib/options.ts';
 import { runAside } from './lib/aside.ts';
 import { cLibrary, fuzzLibrary } from './lib/c-library.ts';
 import { Finding, judgeOne } from './lib/campaign.ts';
@@ -21,15 +21,15 @@ await main().catch((error) => {
 });
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readOptions({
     allowPositionals: true,
     options: { runs: { type: 'string' }, seed: { type: 'string' }, input: { type: 'string' } },
   });
   if (positionals.length === 0) return list();
   const names = positionals.includes('all') ? [...targets.map(({ name }) => name), cLibrary.name] : positionals;
   const chosen = names.filter((name) => name !== cLibrary.name).map(find);
-  const inputs = values.runs === undefined ? undefined : numberOf('--runs', values.runs);
-  const seed = values.seed === undefined ? Date.now() % 2 ** 31 : numberOf('--seed', values.seed);
+  const inputs = values.runs === undefined ? undefined : wholeNumber('--runs', values.runs, 0);
+  const seed = values.seed === undefined ? Date.now() % 2 ** 31 : wholeNumber('--seed', values.seed, 0);
   for (const target of chosen)
     if (values.input === undefined) await runAside(target, { inputs: inputs ?? target.inputs ?? DEFAULT_INPUTS, seed });
     else await again(target, values.input);
@@ -47,12 +47,6 @@ function find(name: string): Target {
   const names = [...targets.map((target) => target.name), cLibrary.name];
   const near = nearest(name, names);
   throw new Error(`there is no target ${name}; ${near ? `did you mean ${near}?` : `there are ${names.join(', ')}`}`);
-}
-
-function numberOf(option: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`${option} expects a whole number, not "${text}"`);
-  return number;
 }
 
 async function again(target: Target, file: string): Promise<void> {

@@ -15,10 +15,11 @@ export function readOptions<const Config extends ParseArgsConfig>(
   }
 }
 
-/** A whole number from 1 on. */
-export function wholeNumber(option: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  return refuse(`${option}: expected a whole number from 1 on, got ${JSON.stringify(text)}`);
+/** To be called before anything is started: the process ends where it is refused. */
+export function wholeNumber(option: string, text: string, least = 1): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least) return number;
+  return refuse(`${option}: expected a whole number from ${least} on, got ${JSON.stringify(text)}`);
 }
 
 export function refuse(text: string): never {

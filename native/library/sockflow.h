@@ -138,8 +138,8 @@ struct sockflow_event {
   uint32_t rtt_min_us;
   uint32_t rtt_variation_us;
   uint32_t retransmissions; /* segments since the begin */
-  uint32_t
-      segments; /* retransmit, reset and drop events: how many the event is of; of several resets, what is not alike is 0 */
+  /* Retransmit, reset and drop events: how many the event is of. Of several resets, an address or port not alike is 0. */
+  uint32_t segments;
 
   int error; /* errno of the socket when it ended; 0: none */
   const char

@@ -145,8 +145,13 @@ int Watcher::FillAfterStop() {
   at_ = 0;
   used_ = used;
   if (used > 0) return 1;
-  if (flows_ended_) return -ENODATA;
-  flows_ended_ = sf_end_flows(agent_) <= 0;
+  if (floods_ended_) return -ENODATA;
+  if (flows_ended_) {
+    sf_end_floods(agent_);
+    floods_ended_ = true;
+  } else {
+    flows_ended_ = sf_end_flows(agent_) <= 0;
+  }
   return 1;
 }
 

@@ -63,6 +63,7 @@ class Watcher {
   enum { resting, searching, reporting } round_ = resting;
   bool stopped_ = false;
   bool flows_ended_ = false;
+  bool floods_ended_ = false;
   std::atomic<bool> interrupted_{false};
   std::atomic<uint64_t> events_{0};
 };

@@ -69,10 +69,7 @@ export function decodeConnection(
   const event = events[u8(at.event) as keyof typeof events] ?? 'update';
   const ipv4 = u8(at.family) === 4;
   const state = states[u8(at.state)] ?? 'unknown';
-  const address = (field: number): string =>
-    ipv4 ? ipv4Text(u32(field)) : ipv6Text(v.u8.subarray(o + field, o + field + 16));
   const isOfMany = event === 'reset' && u32(at.segments) > 1;
-  const isThere = (field: number): boolean => (u32(field) | u32(field + 4) | u32(field + 8) | u32(field + 12)) !== 0;
   return {
     event,
     time: u64(at.timeNs),
@@ -83,10 +80,12 @@ export function decodeConnection(
     transport: 'tcp',
     networkType: ipv4 ? 'ipv4' : 'ipv6',
     role: roles[u8(at.role)] ?? 'unknown',
-    localAddress: isOfMany && !isThere(at.localAddress) ? '' : address(at.localAddress),
+    localAddress: isOfMany && isUnspecified(v, o + at.localAddress) ? '' : addressAt(v, o + at.localAddress, ipv4),
     localPort: u16(at.localPort),
     peerAddress:
-      (state === 'listen' && event === 'drop') || (isOfMany && !isThere(at.peerAddress)) ? '' : address(at.peerAddress),
+      (state === 'listen' && event === 'drop') || (isOfMany && isUnspecified(v, o + at.peerAddress))
+        ? ''
+        : addressAt(v, o + at.peerAddress, ipv4),
     peerPort: u16(at.peerPort),
     natOriginal: undefined,
     protocolName: undefined,
@@ -144,6 +143,15 @@ export function decodeConnection(
     clusterPeer: undefined,
     peerProcess: undefined,
   };
+}
+
+/** The address at this place of the batch. */
+export function addressAt(v: Views, place: number, ipv4: boolean): string {
+  return ipv4 ? ipv4Text(v.u32[place >> 2] as number) : ipv6Text(v.u8.subarray(place, place + 16));
+}
+
+function isUnspecified({ u64 }: Views, place: number): boolean {
+  return u64[place >> 3] === 0n && u64[(place >> 3) + 1] === 0n;
 }
 
 function decodeReset(

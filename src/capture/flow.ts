@@ -1,7 +1,6 @@
 /** Decodes one record of a UDP conversation (struct sf_flow) at the place where it lies in its batch. */
 import type { ConnectionRecord, Process } from '../model.ts';
-import { ipv4Text, ipv6Text } from './address.ts';
-import { attributions, roles, type Views } from './connection.ts';
+import { addressAt, attributions, roles, type Views } from './connection.ts';
 import { sfFlow as at, sfEvent, sfFlowFlag, sfReason } from './wire.gen.ts';
 
 const reasons = {
@@ -23,8 +22,7 @@ export function decodeFlow(
   const u64 = (field: number): bigint => v.u64[(o + field) >> 3] as bigint;
   const size = (field: number): number => u32(field) + u32(field + 4) * 4_294_967_296;
   const isV6 = u8(at.family) === 6;
-  const address = (field: number): string =>
-    isV6 ? ipv6Text(v.u8.subarray(o + field, o + field + 16)) : ipv4Text(u32(field));
+  const address = (field: number): string => addressAt(v, o + field, !isV6);
 
   const flags = u8(at.flags);
   const isOthers = (flags & sfFlowFlag.others) !== 0;

@@ -61,15 +61,9 @@ export function createJoin({ wait = 100, mostWaiting = 16_384, emit }: JoinOptio
   const longest = BigInt(wait) * MILLISECOND;
   let held = 0;
   let newest = 0n;
-  /** Addresses that were remembered last: most records are of a few. */
-  let last = '';
-  let lastButOne = '';
   let timer: NodeJS.Timeout | undefined;
 
   const remember = (address: string): void => {
-    if (address === last || address === lastButOne) return;
-    lastButOne = last;
-    last = address;
     if (addresses.size < MOST_ADDRESSES) addresses.add(address);
   };
 

@@ -57,11 +57,10 @@ export function createHosts({ files: looked = directFiles('/proc'), onUnused, no
 
   const isFresh = (file: File | undefined): boolean => file !== undefined && now() - file.checked < REFRESH;
   const fileOf = (root: string | undefined): File | undefined => (root === undefined ? undefined : files.get(root));
-  const keyOf = createKeys();
 
   /** Looked at before each reading of a file: a process may have another root by then, or be another one. */
   const viewOf = ({ pid, serial, networkNamespace }: HostsAsker): View => {
-    const key = keyOf(serial, networkNamespace);
+    const key = `${serial} ${networkNamespace}`;
     const before = views.get(key);
     if (before && (before.isGone || isFresh(fileOf(before.root)))) return before;
     const root = readRoot(looked, pid, networkNamespace);
@@ -82,21 +81,6 @@ export function createHosts({ files: looked = directFiles('/proc'), onUnused, no
       files.set(root, file);
     }
     return file?.table.get(address);
-  };
-}
-
-/** Who dials mostly dials again: no text is made for each record. */
-function createKeys(): (serial: number, networkNamespace: number) => string {
-  let last = '';
-  let lastSerial = 0;
-  let lastNamespace = 0;
-  return (serial, networkNamespace) => {
-    if (serial !== lastSerial || networkNamespace !== lastNamespace) {
-      last = `${serial} ${networkNamespace}`;
-      lastSerial = serial;
-      lastNamespace = networkNamespace;
-    }
-    return last;
   };
 }
 

@@ -58,13 +58,21 @@ async function flood({ name, port, cookies, events }: Flood): Promise<Row> {
 /** Each reset that the kernel sent was told, or is among what had no room. */
 async function told({ namespace, directory }: Scene, summary: string) {
   const kernel = (await readCounters(namespace))['Tcp.OutRsts'] ?? 0;
-  const lines = readFileSync(join(directory, RECORDS), 'utf8')
-    .split('\n')
-    .filter((line) => /"sockflow\.connection\.reset".*"network\.io\.direction":"transmit"/.test(line));
-  const sum = lines.reduce((sum, line) => sum + Number(/"sockflow\.tcp\.reset\.segments":(\d+)/.exec(line)?.[1]), 0);
+  const lines = linesOf(directory, /"sockflow\.connection\.reset".*"network\.io\.direction":"transmit"/);
+  const sum = totalOf(lines, /"sockflow\.tcp\.reset\.segments":(\d+)/);
   const dropped = Number(/dropped (\d+) events/.exec(summary)?.[1] ?? 0);
   const account = `kernel ${kernel} resets: ${sum} told in ${lines.length} records, ${dropped} dropped`;
   return { account, isExact: kernel === sum + dropped };
+}
+
+function linesOf(directory: string, pattern: RegExp): string[] {
+  const all = readFileSync(join(directory, RECORDS), 'utf8').split('\n');
+  return all.filter((line) => pattern.test(line));
+}
+
+/** Of the numbers that `pattern` captures. */
+function totalOf(lines: readonly string[], pattern: RegExp): number {
+  return lines.reduce((sum, line) => sum + Number(pattern.exec(line)?.[1]), 0);
 }
 
 /** What was sent, and what the agent paid for it. */
@@ -103,13 +111,8 @@ async function scanned(scene: Scene) {
   const memory = peakMemory(agent.pid);
   const { summary } = await agent.stop();
   const { lost } = books(summary);
-  const flows = readFileSync(join(directory, RECORDS), 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('"sockflow.flow.close"'));
-  const sent = flows.reduce(
-    (sum, line) => sum + Number(/"sockflow\.connection\.sent\.packets":(\d+)/.exec(line)?.[1]),
-    0,
-  );
+  const flows = linesOf(directory, /"sockflow\.flow\.close"/);
+  const sent = totalOf(flows, /"sockflow\.connection\.sent\.packets":(\d+)/);
   const folded = /folded \d+/.exec(summary)?.[0] ?? 'folded 0';
   const account = `kernel ${kernel} datagrams: ${sent} in ${flows.length} conversations, ${folded}, lost ${JSON.stringify(lost)}`;
   return {

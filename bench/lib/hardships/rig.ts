@@ -178,7 +178,7 @@ export async function untilNormal({ namespace, directory }: Place): Promise<numb
   return undefined;
 }
 
-export function countLines(file: string, pattern: RegExp): number {
+function countLines(file: string, pattern: RegExp): number {
   const tail = new Tail(file, pattern);
   const count = tail.read();
   tail.close();

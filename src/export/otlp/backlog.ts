@@ -72,7 +72,7 @@ export class Backlog {
     while (this.bytes > this.#limit) {
       const oldest = this.#takeOldest();
       if (oldest === undefined) break;
-      this.#discard(oldest);
+      this.#release(oldest, 0);
       dropped += oldest.count;
     }
     return dropped;
@@ -136,17 +136,19 @@ export class Backlog {
     }
   }
 
-  /** Never to be sent. What was tried once may still be on its way. */
-  #discard(parcel: Parcel): void {
-    const isOurs = parcel.attempts === 0 && parcel.state === 'here';
-    this.#forget(parcel);
-    if (isOurs) parcel.giveBack?.();
+  /** The server has it. */
+  delivered(parcel: Parcel): void {
+    this.#sending.delete(parcel);
+    this.#release(parcel, 1);
   }
 
-  /** The server has it. Of a second attempt nobody knows what became of the first: its bytes may still be on their way. */
-  delivered(parcel: Parcel): void {
-    const isOurs = parcel.attempts === 1 && parcel.state === 'here';
-    this.done(parcel);
+  /**
+   * Its memory goes back when no more than `answered` attempts were made. Of any other nobody knows what became of it: its
+   * bytes may still be on their way.
+   */
+  #release(parcel: Parcel, answered: 0 | 1): void {
+    const isOurs = parcel.attempts === answered && parcel.state === 'here';
+    this.#forget(parcel);
     if (isOurs) parcel.giveBack?.();
   }
 

@@ -146,9 +146,10 @@ export function arrowOf({ role }: ConnectionRecord, { symbols }: Layout): string
 export function peerOf(record: ConnectionRecord, none = '–'): Parts {
   const { peerName, natOriginal, peerAddress, peerPort, networkType, state, reset } = record;
   if (peerAddress === '') return split(reset ? '(many peers)' : state === 'listen' ? none : '(other peers)');
+  const port = reset && reset.segments > 1 && peerPort === 0 ? '*' : peerPort;
   if (peerName !== undefined) return { name: peerName, fixed: `:${natOriginal?.port ?? peerPort}` };
-  if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${peerPort}` };
-  return { name: `[${peerAddress}`, fixed: `]:${peerPort}` };
+  if (networkType === 'ipv4') return { name: peerAddress, fixed: `:${port}` };
+  return { name: `[${peerAddress}`, fixed: `]:${port}` };
 }
 
 /** Less of who is behind an address says nothing. */

@@ -93,6 +93,8 @@ test('resets are events of their own; of many at once it says how many, and what
   const many = { event: 'reset', peerAddress: '', peerPort: 0, reset: { ...reset, segments: 12_345 } } as const;
   t.regex(line(many), / \(many peers\) .* sent 12K$/);
   t.regex(line(many, { columns: 160 }), / sent 12K: no_socket$/);
+  t.regex(line({ ...many, peerAddress: '10.0.0.9' }), / 10\.0\.0\.9:\* .* sent 12K$/);
+  t.regex(line({ ...many, peerAddress: 'fd00::9', networkType: 'ipv6' }), / \[fd00::9\]:\* .* sent 12K$/);
 });
 
 test('an established connection that died is in capitals, too', (t) => {

@@ -102,7 +102,7 @@ export class ConnectionMetrics {
       this.#live.delete(record.cookie);
       home.leave();
     } else home.pass();
-    addTotals(series, record, live ?? (isOlder(record) ? begin(record, series) : nothing));
+    addTotals(series, record, live ?? (isOlder(record) ? record : nothing));
     home.recordEnd(record, durationOf(record));
     if (record.smoothedRtt !== undefined) series.recordRtt(record.smoothedRtt, record);
     if (record.handshakeDuration !== undefined && !live?.hasHandshake)
