@@ -9,7 +9,7 @@ export function readOptions<const Config extends ParseArgsConfig>(
   try {
     return parseArgs(config);
   } catch (error) {
-    const [what = ''] = (error as Error).message.split('. ');
+    const [what = ''] = (error as Error).message.split(/\. |\.?\n/);
     const known = Object.keys(config.options ?? {}).map((name) => `--${name}`);
     return refuse(`${what}; there are ${known.join(', ')}`);
   }
