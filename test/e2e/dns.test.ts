@@ -50,11 +50,12 @@ async function withNames(more: readonly string[], body: (place: Place) => Promis
   });
 }
 
-/** The end of the client's connection with this local port. */
+/** The end of the client's connection with this local port. A look-up, to another address, may have had the same one. */
 function endOf(records: readonly JsonRecord[], localPort: unknown): JsonRecord | undefined {
   return records.find(
     (record) =>
       attribute(record, 'sockflow.connection.role') === 'client' &&
+      attribute(record, 'network.peer.port') !== 53 &&
       attribute(record, 'network.local.port') === localPort,
   );
 }
