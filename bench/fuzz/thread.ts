@@ -7,7 +7,7 @@ import { targets } from './targets/index.ts';
 /** Milliseconds that one input may take. */
 const LONGEST = 10;
 
-const { target: name, inputs, seed, progress } = workerData as Job;
+const { target: name, inputs, seed, from, progress } = workerData as Job;
 const told = new Float64Array(progress);
 const target = targets.find((each) => each.name === name);
 if (!target) throw new Error(`there is no target ${name}`);
@@ -18,7 +18,7 @@ try {
   const onInput = (index: number): void => {
     told[0] = index;
   };
-  report({ tally: await campaign(target, { inputs, seed, longest: target.longest ?? LONGEST, onInput }) });
+  report({ tally: await campaign(target, { inputs, seed, from, longest: target.longest ?? LONGEST, onInput }) });
 } catch (error) {
   if (!(error instanceof Finding)) throw error;
   report({ message: error.message, input: error.input, stack: (error.cause as Error).stack ?? `${error.cause}` });

@@ -12,6 +12,8 @@ export interface Job {
   readonly target: string;
   readonly inputs: number;
   readonly seed: number;
+  /** Number of the first input. */
+  readonly from: number;
   /** Where the number of the input is told. */
   readonly progress: SharedArrayBuffer;
 }
@@ -22,9 +24,12 @@ export type Report =
   | { readonly message: string; readonly input: Uint8Array; readonly stack: string };
 
 /** Says how it went. Throws a Finding. */
-export async function runAside(target: Target, { inputs, seed }: Pick<Job, 'inputs' | 'seed'>): Promise<void> {
+export async function runAside(
+  target: Target,
+  { inputs, seed, from }: Omit<Job, 'target' | 'progress'>,
+): Promise<void> {
   const progress = new Float64Array(new SharedArrayBuffer(8));
-  const job: Job = { target: target.name, inputs, seed, progress: progress.buffer };
+  const job: Job = { target: target.name, inputs, seed, from, progress: progress.buffer };
   const at = () => `${target.name}, seed ${seed}, input ${progress[0]}`;
   const worker = new Worker(new URL('../thread.ts', import.meta.url), {
     workerData: job,
@@ -36,7 +41,7 @@ export async function runAside(target: Target, { inputs, seed }: Pick<Job, 'inpu
   worker.once('exit', () => reject(new Error(`${at()}: the thread ended`)));
   const watch = watchOver(progress, (what) => reject(new Error(`${at()}: ${what}`)));
   try {
-    say(target, seed, await promise);
+    say(target, job, await promise);
   } finally {
     clearInterval(watch);
     await worker.terminate();
@@ -56,7 +61,7 @@ function watchOver(progress: Float64Array, onTrouble: (what: string) => void): N
   }, 250);
 }
 
-function say(target: Target, seed: number, report: Report): void {
+function say(target: Target, { seed, from }: Job, report: Report): void {
   if ('message' in report)
     throw new Finding(report.message, Buffer.from(report.input), Object.assign(new Error(), { stack: report.stack }));
   const { inputs, understood, seconds, busySeconds } = report.tally;
@@ -64,6 +69,6 @@ function say(target: Target, seed: number, report: Report): void {
   const rate = Math.round(inputs / busySeconds);
   const resident = Math.round(process.memoryUsage.rss() / 2 ** 20);
   console.log(
-    `${target.name}: ${inputs} inputs (seed ${seed}) in ${seconds.toFixed(1)} s, ${rate} for a second of the processor; ${share} % understood; nothing found; ${resident} MiB`,
+    `${target.name}: ${inputs} inputs (seed ${seed}, from ${from}) in ${seconds.toFixed(1)} s, ${rate} for a second of the processor; ${share} % understood; nothing found; ${resident} MiB`,
   );
 }

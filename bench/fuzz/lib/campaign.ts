@@ -6,6 +6,8 @@ import type { Session, Target } from './target.ts';
 export interface CampaignOptions {
   readonly inputs: number;
   readonly seed: number;
+  /** Number of the first one. Default: 0. */
+  readonly from?: number;
   /** Milliseconds that an input may take, whenever it is read; not looked at by default. */
   readonly longest?: number;
   /** Called before each input. */
@@ -34,14 +36,14 @@ export class Finding extends Error {
 
 /** Throws a Finding for the first input that makes the target break its word, as short as it could be made. */
 export async function campaign(target: Target, options: CampaignOptions): Promise<Tally> {
-  const { inputs, seed, longest = Number.POSITIVE_INFINITY, onInput } = options;
+  const { inputs, seed, from = 0, longest = Number.POSITIVE_INFINITY, onInput } = options;
   const session = target.open();
   const random = new Random(seed, 0);
   const begin = performance.now();
   const before = process.threadCpuUsage();
   let understood = 0;
   try {
-    for (let index = 0; index < inputs; index++) {
+    for (let index = from; index < from + inputs; index++) {
       onInput?.(index);
       random.begin(seed, index);
       const input = session.make(random);
