@@ -71,14 +71,18 @@ export function createApi(access: Access, { deadline, open: openAt = openAnswer 
       }
     },
     async stream(path, query, { longest, signal, onValue }) {
-      const end = AbortSignal.timeout(longest);
+      const end = new AbortController();
+      // Not AbortSignal.timeout(), which would stay for minutes behind each watch that a server ends at once.
+      const timer = setTimeout(() => end.abort(), longest).unref();
       try {
-        const answer = await open(path, query, AbortSignal.any([end, signal]));
+        const answer = await open(path, query, AbortSignal.any([end.signal, signal]));
         if (answer.statusCode !== 200) checkStatus(answer, await read(answer));
         await readLines(answer, LONGEST_LINE, (line) => onValue(parseJson(line)));
       } catch (error) {
-        if (end.aborted && !signal.aborted) return;
+        if (end.signal.aborted && !signal.aborted) return;
         throw toApiError(error);
+      } finally {
+        clearTimeout(timer);
       }
     },
     close: () => agent.destroy(),

@@ -1,7 +1,9 @@
 /** Servers that never come to an end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { answering } from '../../../../bench/fuzz/lib/answer.ts';
 import { follow } from '../../../../src/enrich/kubernetes/follow.ts';
-import type { Api } from '../../../../src/enrich/kubernetes/http.ts';
+import { type Api, createApi } from '../../../../src/enrich/kubernetes/http.ts';
 import { event } from '../../../support/kube-follow.ts';
 import { list, pod } from '../../../support/kube-server.ts';
 
@@ -66,4 +68,26 @@ test('a watch that ends after each event is asked for with pauses', async (t) =>
   const gaps = asked.slice(2).map((time, index) => time - (asked[index + 1] as number));
   t.is(gaps.length, 2);
   for (const gap of gaps) t.true(gap >= 45, `${gaps}`);
+});
+
+test('a watch that the server ended leaves nothing behind that ends it later', async (t) => {
+  const signals: AbortSignal[] = [];
+  const answer = answering(() => Buffer.from('\0'));
+  const api = createApi(
+    { server: 'http://x', credentials: () => ({}) },
+    {
+      deadline: 1_000,
+      open(options, deadline) {
+        if (options.signal) signals.push(options.signal);
+        return answer(options, deadline);
+      },
+    },
+  );
+  const longest = 10;
+  await api.stream('/', {}, { longest, signal: new AbortController().signal, onValue: () => t.fail() });
+  await sleep(5 * longest);
+  t.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [false],
+  );
 });
