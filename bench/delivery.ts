@@ -23,7 +23,7 @@ import type { ConnectionRecord } from '../src/model.ts';
 import { type Collector, freePort, startCollector } from '../test/support/collector.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../test/support/otlp-records.ts';
 import { cpuOf, sumOf } from './lib/measure.ts';
-import { readOptions, wholeNumber } from './lib/options.ts';
+import { readOptions, refuse, wholeNumber } from './lib/options.ts';
 
 const { values, positionals } = readOptions({
   options: {
@@ -294,8 +294,6 @@ async function outage(): Promise<void> {
 
 const benches: Readonly<Record<string, () => Promise<void>>> = { cost, outage };
 const chosen = positionals.length > 0 ? positionals : ['cost'];
-for (const name of chosen) {
-  const run = benches[name];
-  if (!run) throw new Error(`no bench ${name}: expected ${Object.keys(benches).join(' or ')}`);
-  await run();
-}
+const known = Object.keys(benches).join(' or ');
+const runs = chosen.map((name) => benches[name] ?? refuse(`no bench ${name}: expected ${known}`));
+for (const run of runs) await run();
