@@ -2,6 +2,7 @@
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
+import { createDeadline } from '../deadline.ts';
 import { openAnswer, readAll, readLines, UnreadableError } from '../http.ts';
 import type { Access } from './access.ts';
 
@@ -71,18 +72,16 @@ export function createApi(access: Access, { deadline, open: openAt = openAnswer 
       }
     },
     async stream(path, query, { longest, signal, onValue }) {
-      const end = new AbortController();
-      // Not AbortSignal.timeout(), which would stay for minutes behind each watch that a server ends at once.
-      const timer = setTimeout(() => end.abort(), longest).unref();
+      const end = createDeadline(longest, signal);
       try {
-        const answer = await open(path, query, AbortSignal.any([end.signal, signal]));
+        const answer = await open(path, query, end.signal);
         if (answer.statusCode !== 200) checkStatus(answer, await read(answer));
         await readLines(answer, LONGEST_LINE, (line) => onValue(parseJson(line)));
       } catch (error) {
-        if (end.signal.aborted && !signal.aborted) return;
+        if (end.isOver && !signal.aborted) return;
         throw toApiError(error);
       } finally {
-        clearTimeout(timer);
+        end.clear();
       }
     },
     close: () => agent.destroy(),

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createDeadline } from '../deadline.ts';
 import type { Found, Runtime, RuntimeEvents } from './runtime.ts';
 
 /** `absent`: it has no such container. `failed`: it could not say. `down`: there is nobody to ask. */
@@ -137,7 +138,7 @@ async function within<Value>(
   closed: AbortSignal,
   work: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
-  const signal = AbortSignal.any([closed, AbortSignal.timeout(deadline)]);
+  const { signal, clear } = createDeadline(deadline, closed);
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
   signal.addEventListener('abort', onAbort);
@@ -145,6 +146,7 @@ async function within<Value>(
     return await Promise.race([work(signal), promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
+    clear();
   }
 }
 
