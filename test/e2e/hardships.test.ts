@@ -7,6 +7,7 @@ import { type Agent, attribute, ends, type JsonRecord, withAgent, within } from 
 import { built, builtPreload } from '../support/compile.ts';
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { family } from '../support/processes.ts';
@@ -83,7 +84,7 @@ test.serial('a wall clock that is set: times follow it, durations do not', async
   });
 });
 
-test.serial(
+serialUnlessHidden(
   'JavaScript that stands still during a storm: the ring holds what comes, and it is told later',
   async (t) => {
     await withNamespace(async (namespace) => {
@@ -119,7 +120,7 @@ function limitDescriptors(pid: number, limit: number): void {
   if (status !== 0) throw new Error(`prlimit of ${pid} ended with ${status}: ${stderr}`);
 }
 
-test.serial('no descriptor is left: new processes are seen and known as ever', async (t) => {
+serialUnlessHidden('no descriptor is left: new processes are seen and known as ever', async (t) => {
   const file = copyOf('lives', temporaryDirectory(t), 'mayfly');
   await withNamespace(async (namespace) => {
     await withAgent(watching(namespace, ...ENDS), async (agent) => {
@@ -137,26 +138,29 @@ test.serial('no descriptor is left: new processes are seen and known as ever', a
   });
 });
 
-test.serial('300 network namespaces that come and go: both ends of each, with owner and namespace', async (t) => {
-  const file = copyOf('lives', temporaryDirectory(t), 'nomad');
-  const count = 300;
-  await withNamespace(async (namespace) => {
-    await withAgent(['--format', 'json', '--tcp', ...ENDS, '--filter', 'proc=nomad'], async (agent) => {
-      await namespace.run(file, ['namespaces', `${count}`, '--parallel', '16', '--life', '20']);
-      await agent.waitFor('the ends', (records) => ends(records).length >= 2 * count);
-      const { records } = await agent.stop();
-      t.is(ends(records).length, 2 * count);
-      const byId = Map.groupBy(ends(records), (record) => String(attribute(record, 'sockflow.connection.id')));
-      t.is(byId.size, count);
-      for (const [id, both] of byId) {
-        t.is(new Set(both.map((record) => attribute(record, 'sockflow.network.namespace'))).size, 1, id);
-        t.deepEqual(both.map((record) => attribute(record, 'sockflow.connection.role')).toSorted(), [
-          'client',
-          'server',
-        ]);
-        t.true(both.every((record) => attribute(record, 'process.executable.path') === file));
-        t.false(both.some((record) => attribute(record, 'sockflow.network.namespace') === namespace.inode));
-      }
+serialUnlessHidden(
+  '300 network namespaces that come and go: both ends of each, with owner and namespace',
+  async (t) => {
+    const file = copyOf('lives', temporaryDirectory(t), 'nomad');
+    const count = 300;
+    await withNamespace(async (namespace) => {
+      await withAgent(['--format', 'json', '--tcp', ...ENDS, '--filter', 'proc=nomad'], async (agent) => {
+        await namespace.run(file, ['namespaces', `${count}`, '--parallel', '16', '--life', '20']);
+        await agent.waitFor('the ends', (records) => ends(records).length >= 2 * count);
+        const { records } = await agent.stop();
+        t.is(ends(records).length, 2 * count);
+        const byId = Map.groupBy(ends(records), (record) => String(attribute(record, 'sockflow.connection.id')));
+        t.is(byId.size, count);
+        for (const [id, both] of byId) {
+          t.is(new Set(both.map((record) => attribute(record, 'sockflow.network.namespace'))).size, 1, id);
+          t.deepEqual(both.map((record) => attribute(record, 'sockflow.connection.role')).toSorted(), [
+            'client',
+            'server',
+          ]);
+          t.true(both.every((record) => attribute(record, 'process.executable.path') === file));
+          t.false(both.some((record) => attribute(record, 'sockflow.network.namespace') === namespace.inode));
+        }
+      });
     });
-  });
-});
+  },
+);

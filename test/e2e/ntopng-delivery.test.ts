@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, only, withAgent } from '../support/agent.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { shell } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { eventually } from '../support/processes.ts';
@@ -142,7 +143,7 @@ test.serial('one that stands still: nothing is held without bound, and it gets t
   });
 });
 
-test.serial('20,000 connections as fast as they can be made: none is lost', async (t) => {
+serialUnlessHidden('20,000 connections as fast as they can be made: none is lost', async (t) => {
   await withBridge([], async ({ namespace, agent, connect }) => {
     const subscriber = await (await subscribe(t, namespace)).known();
     const began = performance.now();

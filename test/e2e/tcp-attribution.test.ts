@@ -1,6 +1,7 @@
 /** Whose connection it is when sockets and programs change hands in ways that servers with workers do not: exec, dup, rings. */
 import test, { type ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord, observe, withAgent } from '../support/agent.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { allEnded, type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { connected, named, type Pair } from '../support/sockets.ts';
@@ -117,7 +118,7 @@ test.serial(
   },
 );
 
-test.serial(
+serialUnlessHidden(
   '5,000 short-lived processes of 25 programs in fast succession: none has the name of another',
   async (t) => {
     const directory = temporaryDirectory(t);

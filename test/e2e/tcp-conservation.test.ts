@@ -1,8 +1,9 @@
 /** Losses that are forced: each is in the books once, under its own reason, and the agent is as good as new afterwards. */
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, withAgent } from '../support/agent.ts';
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
 import { allEnded, type Lab, watching, withLab } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
@@ -63,7 +64,7 @@ function onlyTheRingLost(t: ExecutionContext, { ended, summary, records }: Losse
   return ring;
 }
 
-test.serial('a ring that is far too small for a storm: each end is a record or a counted loss', async (t) => {
+serialUnlessHidden('a ring that is far too small for a storm: each end is a record or a counted loss', async (t) => {
   await withNamespace(async (namespace) => {
     await withAgent(watching(namespace, ...ENDS, ...TINY), async (agent) => {
       let ended = await storm(namespace);
@@ -75,7 +76,7 @@ test.serial('a ring that is far too small for a storm: each end is a record or a
   });
 });
 
-test.serial('an agent that stands still during a storm: what the ring could not hold is counted', async (t) => {
+serialUnlessHidden('an agent that stands still during a storm: what the ring could not hold is counted', async (t) => {
   await withNamespace(async (namespace) => {
     await withAgent(watching(namespace, ...ENDS, ...TINY), async (agent) => {
       process.kill(agent.pid, 'SIGSTOP');
@@ -89,7 +90,7 @@ test.serial('an agent that stands still during a storm: what the ring could not 
   });
 });
 
-test.serial('connections whose open record was lost show up in the next update, with their owner', async (t) => {
+serialUnlessHidden('connections whose open record was lost show up in the next update, with their owner', async (t) => {
   await withLab(t, async ({ namespace, client, server, clientFile, serverFile }) => {
     const live = 1000;
     const events = ['--events', 'open,update,close', '--interval', '1s'];
@@ -122,7 +123,7 @@ test.serial('connections whose open record was lost show up in the next update, 
   });
 });
 
-test.serial('a table that is far too small: each connection is followed or a counted loss', async (t) => {
+serialUnlessHidden('a table that is far too small: each connection is followed or a counted loss', async (t) => {
   await withLab(t, async ({ namespace, client, server }) => {
     const live = 3000;
     await withAgent(watching(namespace, ...ENDS, '--max-connections', '1024'), async (agent) => {
@@ -161,7 +162,7 @@ function endOf(record: JsonRecord): string {
   return `${attribute(record, 'sockflow.connection.role')} ${attribute(record, 'sockflow.connection.id')}`;
 }
 
-test.serial(
+serialUnlessHidden(
   'connections that had no room are found again when there is some: each was lost once, and lives once',
   async (t) => {
     await withLab(t, async ({ namespace, client, server, clientFile, serverFile }) => {
@@ -204,7 +205,7 @@ async function crowd({ client, server }: Lab, live: number): Promise<void> {
   await accepted;
 }
 
-test.serial('what was found at start and had no room in the ring is told later, each once', async (t) => {
+serialUnlessHidden('what was found at start and had no room in the ring is told later, each once', async (t) => {
   await withLab(t, async (lab) => {
     const live = 4000;
     await crowd(lab, live);
@@ -235,26 +236,29 @@ test.serial('what was found at start and had no room in the ring is told later, 
   });
 });
 
-test.serial('more at start than table and ring have room for: each lives, ends or is a counted loss', async (t) => {
-  await withLab(t, async (lab) => {
-    const live = 3000;
-    await crowd(lab, live);
-    const options = ['--events', 'update,close', '--interval', '1s', '--max-connections', '1024', ...TINY];
-    await withAgent(watching(lab.namespace, ...options), async (agent) => {
-      await agent.waitFor('all that the table has room for', () => new Set(found(agent).map(endOf)).size >= 1024);
-      await Promise.all([lab.client.kill(), lab.server.kill()]);
-      t.is(await allEnded(lab.namespace), '');
-      const { records, summary } = await agent.stop();
-      t.log(summary);
-      const { opened, closed, live: left, lost } = books(summary);
-      const { 'kernel table_full': table = 0, 'kernel ring_full': ring = 0, ...others } = lost;
-      t.deepEqual({ left, others }, { left: 0, others: {} });
-      // Ends make room while the rest still lives, so some may have been found again: they count once more.
-      t.true(table > 0);
-      t.true(opened >= 2 * live);
-      t.is(opened, closed + table + ring);
-      t.is(ends(records).length, closed);
-      t.is(new Set(ends(records).map(endOf)).size, closed, 'no end is told twice');
+serialUnlessHidden(
+  'more at start than table and ring have room for: each lives, ends or is a counted loss',
+  async (t) => {
+    await withLab(t, async (lab) => {
+      const live = 3000;
+      await crowd(lab, live);
+      const options = ['--events', 'update,close', '--interval', '1s', '--max-connections', '1024', ...TINY];
+      await withAgent(watching(lab.namespace, ...options), async (agent) => {
+        await agent.waitFor('all that the table has room for', () => new Set(found(agent).map(endOf)).size >= 1024);
+        await Promise.all([lab.client.kill(), lab.server.kill()]);
+        t.is(await allEnded(lab.namespace), '');
+        const { records, summary } = await agent.stop();
+        t.log(summary);
+        const { opened, closed, live: left, lost } = books(summary);
+        const { 'kernel table_full': table = 0, 'kernel ring_full': ring = 0, ...others } = lost;
+        t.deepEqual({ left, others }, { left: 0, others: {} });
+        // Ends make room while the rest still lives, so some may have been found again: they count once more.
+        t.true(table > 0);
+        t.true(opened >= 2 * live);
+        t.is(opened, closed + table + ring);
+        t.is(ends(records).length, closed);
+        t.is(new Set(ends(records).map(endOf)).size, closed, 'no end is told twice');
+      });
     });
-  });
-});
+  },
+);

@@ -1,6 +1,7 @@
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord, observe, only, withAgent, within } from '../support/agent.ts';
 import { exchange } from '../support/exchange.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { type Counters, difference, readCounters } from '../support/kernel-counters.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { runAttempts } from '../support/workload.ts';
@@ -51,7 +52,7 @@ async function mixedWorkload(t: ExecutionContext, namespace: Namespace): Promise
   };
 }
 
-test.serial("records add up to the kernel's own counters and to the workload's bytes", async (t) => {
+serialUnlessHidden("records add up to the kernel's own counters and to the workload's bytes", async (t) => {
   await withNamespace(async (namespace) => {
     let mix: Mix | undefined;
     const seen = await observe(namespace, [...only(namespace), '--events', 'open,close,failed'], async () => {
@@ -79,7 +80,7 @@ test.serial("records add up to the kernel's own counters and to the workload's b
   });
 });
 
-test.serial('open events: one for each end that was established', async (t) => {
+serialUnlessHidden('open events: one for each end that was established', async (t) => {
   await withNamespace(async (namespace) => {
     const connections = 211;
     const seen = await observe(namespace, [...only(namespace), '--events', 'open,close,failed'], async () => {
@@ -97,7 +98,7 @@ test.serial('open events: one for each end that was established', async (t) => {
   });
 });
 
-test.serial('an agent inside the namespace sees the same, as its own network', async (t) => {
+serialUnlessHidden('an agent inside the namespace sees the same, as its own network', async (t) => {
   await withNamespace(async (namespace) => {
     await withAgent(
       ['--format', 'json'],

@@ -1,6 +1,6 @@
-import test from 'ava';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { areAllKnown } from '../support/mayflies.ts';
 
-test.serial('2,000 processes that are gone a moment later are all known by program, parent and user', (t) =>
+serialUnlessHidden('2,000 processes that are gone a moment later are all known by program, parent and user', (t) =>
   areAllKnown(t, 2_000),
 );

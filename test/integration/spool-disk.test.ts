@@ -4,6 +4,7 @@ import { only, startAgent } from '../support/agent.ts';
 import { freePort } from '../support/collector.ts';
 import { built } from '../support/compile.ts';
 import { exchange } from '../support/exchange.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 import { allEnded } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { rig, said } from '../support/spool-disk.ts';
@@ -48,7 +49,7 @@ test.serial('full: what finds room neither there nor in memory is counted, and w
   });
 });
 
-test.serial(
+serialUnlessHidden(
   'a storm while nobody takes its records: all of them are on the disk, not only what memory has room for',
   async (t) => {
     await withNamespace(async (namespace) => {

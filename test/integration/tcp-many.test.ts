@@ -1,7 +1,7 @@
-import test from 'ava';
 import { crowdIsTold } from '../support/crowd-records.ts';
+import { serialUnlessHidden } from '../support/hidden.ts';
 
-test.serial(
+serialUnlessHidden(
   '100,000 live sockets: each that moves has its update, each that ends its record, and nothing is told twice',
   (t) => crowdIsTold(t, 100_000),
 );

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { noteHidden } from './hidden.ts';
 import type { Namespace } from './netns.ts';
 
 export const SOCKFLOW = join(import.meta.dirname, '../../bin/sockflow');
@@ -93,6 +94,7 @@ export class Agent {
   }
 
   #add(line: string): void {
+    noteHidden(line);
     try {
       this.#records.push(JSON.parse(line));
     } catch {
@@ -202,6 +204,7 @@ export async function startAgent(args: readonly string[] = [], options: AgentOpt
   const ready = new Promise<Agent>((resolve, reject) => {
     lines.on('line', (line) => {
       stderr.push(line);
+      noteHidden(line);
       if (line.startsWith('sockflow: ready')) resolve(new Agent(child, stderr, line));
     });
     child.once('error', reject);
