@@ -89,12 +89,12 @@ static void worker_by_handover(int channel, int acknowledge) {
   }
 }
 
-/** Waits for a connection; 0 when stdin has ended instead. */
+/** Waits for a connection; 0 when stdin has ended and none is left: clients may be gone before they are served. */
 static int connection_waits(int listener) {
   struct pollfd fds[] = {{.fd = listener, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
   while (poll(fds, 2, -1) < 0)
     if (errno != EINTR) die("poll");
-  return fds[1].revents == 0;
+  return fds[0].revents != 0;
 }
 
 static void dispatch(int listener, int channel, int close_last) {
