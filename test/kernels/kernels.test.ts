@@ -1,63 +1,90 @@
 /**
- * The agent on other kernels than this host's: Debian's, each in a virtual machine, and this host's as the control. What is
- * there is checked against what the programs did and what that kernel counted; what is not there, against golden/: what
- * `sockflow check` and the ready line say, and how much the verifier had to look at. A change that is meant is recorded
- * with GOLDEN=write, and read in the diff. SERIES: of these alone, `6.1 6.12` by default.
+ * The agent on other kernels than this host's: Debian's for x86-64 and arm64, each in a virtual machine, and this host's as the
+ * control. What is there is checked against what the programs did and what that kernel counted; what is not there, against
+ * golden/: what `sockflow check` and the ready line say, and how much the verifier had to look at. A change that is meant is
+ * recorded with GOLDEN=write, and read in the diff. SERIES: of these alone, separated by spaces.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord } from '../support/agent.ts';
-import { built } from '../support/compile.ts';
+import { built, builtForArm64 } from '../support/compile.ts';
 import { type Essentials, readEssentials } from '../support/essentials.ts';
 import { moved } from '../support/flows.ts';
 import { payload } from '../support/lab.ts';
 import { output, TIED } from '../support/processes.ts';
 import { books } from '../support/summary.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
-import { runMachine } from '../support/virtual-machine.ts';
+import { arm64, type Machine, runMachine, x64 } from '../support/virtual-machine.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const GUEST = join(import.meta.dirname, 'guest');
 const GOLDEN = join(import.meta.dirname, 'golden');
-const SERIES = (process.env.SERIES ?? '6.1 6.12').split(' ').filter(Boolean);
+const ALL = '6.1 6.12 6.1-arm64 6.12-arm64 6.12-arm64-16k';
+const SERIES = (process.env.SERIES ?? ALL).split(' ').filter(Boolean);
 /** Seconds. An idle machine takes two minutes for one, and one that is shared by ten people a quarter of an hour. */
 const PATIENCE = 1500;
 
+const WORKLOADS = ['attempts', 'sockets', 'tcp-client', 'tcp-server'].map((name) => `test/workloads/${name}.c`);
+
 let directory: string;
 let sockflow: string;
+/** Where the workloads are. */
+let programs: string;
 
 test.before((t) => {
   t.timeout(300_000, 'it is compiled');
   directory = sharedDirectory();
-  sockflow = layOut(join(directory, 'agent'));
-  for (const name of ['attempts', 'sockets', 'tcp-client', 'tcp-server']) built(`test/workloads/${name}.c`);
+  sockflow = layOut(join(directory, 'agent'), ['build', 'node_modules']);
+  for (const source of WORKLOADS) programs = dirname(built(source));
 });
 
 test.after.always(() => removeDirectory(directory));
 
-/** The agent as JavaScript, as it is published: to remove types takes longer than all else where a processor is emulated. */
-function layOut(root: string): string {
+/**
+ * The agent as JavaScript, as it is published: to remove types takes longer than all else where a processor is emulated. `links`:
+ * what it needs of the checkout. They are relative, since a guest may see the host's root in another place.
+ */
+function layOut(root: string, links: readonly string[]): string {
   execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(root, 'dist')], { cwd: CHECKOUT });
   for (const name of ['bin', 'package.json']) cpSync(join(CHECKOUT, name), join(root, name), { recursive: true });
-  for (const name of ['build', 'node_modules']) symlinkSync(join(CHECKOUT, name), join(root, name));
+  for (const name of links) link(join(CHECKOUT, name), join(root, name));
   return join(root, 'bin/sockflow');
+}
+
+function link(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(relative(dirname(path), target), path);
+}
+
+/** What a machine of this kernel runs, and on what: the same, or compiled for it and with the packages but without their Node. */
+function guestOf(series: string): Pick<Machine, 'platform' | 'sockflow' | 'programs'> {
+  if (!series.includes('arm64')) return { platform: x64, sockflow, programs };
+  execFileSync(join(CHECKOUT, 'scripts/prebuild'), ['arm64'], { stdio: 'pipe' });
+  const root = join(directory, 'agent-arm64');
+  if (!existsSync(root)) {
+    const modules = readdirSync(join(CHECKOUT, 'node_modules')).filter((name) => !name.startsWith('.'));
+    layOut(root, ['prebuilds', ...modules.map((name) => join('node_modules', name))]);
+  }
+  const [first = ''] = WORKLOADS.map((source) => dirname(builtForArm64(source)));
+  return { platform: arm64(), sockflow: join(root, 'bin/sockflow'), programs: first };
 }
 
 const control = release().split('.').slice(0, 2).join('.');
 
 onKernel(`${control}, this host's`, control, async (results) => {
   const command = ['unshare', '--net', 'bash', join(GUEST, 'essentials.sh')];
-  const [file = '', ...args] = [...TIED, ...command, sockflow, join(CHECKOUT, 'build/test'), results];
+  const [file = '', ...args] = [...TIED, ...command, sockflow, programs, results];
   await output(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }), 'essentials.sh');
 });
 
 for (const series of SERIES)
   onKernel(series, series, async (results) => {
     const kernel = execFileSync(join(CHECKOUT, 'scripts/lib/fetch-kernel'), [series], { encoding: 'utf8' }).trim();
-    const machine = { kernel, sockflow, results, directory: join(directory, series), seconds: PATIENCE };
+    const guest = guestOf(series);
+    const machine = { ...guest, kernel, results, directory: join(directory, series), seconds: PATIENCE };
     mkdirSync(machine.directory);
     const said = await runMachine(machine);
     const done = join(results, 'ended');
@@ -76,7 +103,9 @@ function onKernel(title: string, series: string, run: (results: string) => Promi
     await run(results);
     seen = readEssentials(results);
     t.log(`${seen.release}: ${seen.ready}`);
-    t.true(seen.release.startsWith(`${series}.`));
+    const [version = '', ...flavour] = series.split('-');
+    t.true(seen.release.startsWith(`${version}.`));
+    t.true(seen.release.endsWith(flavour.join('-')));
     t.regex(seen.ready, /; no capabilities left$/);
     t.is(seen.code, 0);
   });

@@ -19,18 +19,28 @@ export function built(sourceFile: string, ...libraries: readonly string[]): stri
   return compiled(sourceFile, '', libraries.length > 0 ? libraries.map((name) => `-l${name}`) : ['-static']);
 }
 
+/** The same for another machine, by Debian's cross compiler for it. */
+export function builtForArm64(sourceFile: string): string {
+  return compiled(sourceFile, '', ['-static'], { compiler: 'aarch64-linux-gnu-gcc', directory: `${BUILT}-arm64` });
+}
+
 /** As `built`, to be preloaded into another program. */
 export function builtPreload(sourceFile: string): string {
   return compiled(sourceFile, '.so', ['-shared', '-fPIC']);
 }
 
-function compiled(sourceFile: string, suffix: string, options: readonly string[]): string {
+function compiled(
+  sourceFile: string,
+  suffix: string,
+  options: readonly string[],
+  { compiler, directory } = { compiler: 'gcc', directory: BUILT },
+): string {
   const source = join(CHECKOUT, sourceFile);
-  const binary = join(BUILT, basename(sourceFile, '.c') + suffix);
+  const binary = join(directory, basename(sourceFile, '.c') + suffix);
   if (modified(binary) > Math.max(modified(source), ...globSync(join(WORKLOADS, '*.h')).map(modified))) return binary;
-  mkdirSync(BUILT, { recursive: true });
+  mkdirSync(directory, { recursive: true });
   const fresh = `${binary}.${process.pid}`;
-  execFileSync('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', fresh, source, ...options]);
+  execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', fresh, source, ...options]);
   renameSync(fresh, binary);
   return binary;
 }

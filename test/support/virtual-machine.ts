@@ -1,6 +1,7 @@
 /**
- * This host under another kernel: a virtual machine whose root is that of the host, read-only, so that the checkout and the
- * programs that the tests need are there as they are here. The processor is emulated, since few hosts of tests have KVM.
+ * Another kernel: a virtual machine whose root is that of the host, read-only, so that the checkout and the programs that the
+ * tests need are there as they are here; or one of another architecture, with programs of its own, that sees the host's root
+ * below /mnt. The processor is emulated, since few hosts of tests have KVM.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,11 +15,32 @@ const MODULES = ['virtio_pci', '9pnet_virtio', '9p'];
 /** modprobe is no program of every user. */
 const env = { ...process.env, PATH: `/usr/sbin:/sbin:${process.env.PATH}` };
 
+/** What is emulated, and where the machine has its programs. */
+export interface Platform {
+  readonly qemu: readonly string[];
+  readonly console: string;
+  readonly root: string;
+  /** Where in that root the host's is seen; empty when it is the host's. */
+  readonly share: string;
+}
+
+export const x64: Platform = { qemu: ['qemu-system-x86_64', '-cpu', 'max'], console: 'ttyS0', root: '/', share: '' };
+
+export function arm64(): Platform {
+  const root = execFileSync(join(CHECKOUT, 'scripts/lib/fetch-guest'), { encoding: 'utf8' }).trim();
+  // The real algorithm for signed pointers would take most of the time.
+  const qemu = ['qemu-system-aarch64', '-machine', 'virt', '-cpu', 'max,pauth-impdef=on'];
+  return { qemu, console: 'ttyAMA0', root, share: '/mnt' };
+}
+
 export interface Machine {
+  readonly platform: Platform;
   /** Directory of boot/ and lib/modules/ (scripts/lib/fetch-kernel). */
   readonly kernel: string;
   /** The agent to start. */
   readonly sockflow: string;
+  /** Directory of the workloads. */
+  readonly programs: string;
   /** For what is needed on the way; an empty directory. */
   readonly directory: string;
   /** Where the guest writes. */
@@ -43,27 +65,34 @@ export async function runMachine(machine: Machine): Promise<string> {
 }
 
 function qemu(machine: Machine, console: string): string[] {
-  const { kernel } = machine;
-  const told = { checkout: CHECKOUT, modules: kernel, sockflow: machine.sockflow };
-  const append = ['console=ttyS0', 'loglevel=4', 'panic=-1', ...Object.entries(told).map((pair) => pair.join('='))];
+  const { kernel, platform } = machine;
+  const { share } = platform;
+  const paths = { checkout: CHECKOUT, modules: kernel, sockflow: machine.sockflow, programs: machine.programs };
+  const told = Object.entries(paths).map(([name, path]) => `${name}=${share}${path}`);
+  const append = [`console=${platform.console}`, 'loglevel=4', 'panic=-1', `share=${share}`, ...told];
   return [
-    'qemu-system-x86_64',
+    ...platform.qemu,
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', `file:${console}`],
     // One processor: two that are interrupted at any place make the kernel's own counters count what never was, such as a
     // child of a listener that both made, and one threw away.
-    ...['-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', '2048'],
+    ...['-accel', 'tcg', '-smp', '1', '-m', '2048'],
     ...['-kernel', join(kernel, 'boot', `vmlinuz-${basename(kernel)}`), '-initrd', firstRoot(machine)],
     ...['-append', append.join(' ')],
-    ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'],
-    ...['-virtfs', `local,path=${machine.results},mount_tag=results,security_model=none`],
+    ...shared('root', platform.root, 'readonly=on,multidevs=remap'),
+    ...(share ? shared('host', '/', 'readonly=on,multidevs=remap') : []),
+    ...shared('results', machine.results, 'readonly=off'),
   ];
 }
 
+function shared(tag: string, path: string, options: string): string[] {
+  return ['-virtfs', `local,path=${path},mount_tag=${tag},security_model=none,${options}`];
+}
+
 /** The archive that the kernel unpacks at first: busybox, modules, and test/kernels/guest/first.sh. */
-function firstRoot({ kernel, directory }: Machine): string {
+function firstRoot({ kernel, platform, directory }: Machine): string {
   const root = join(directory, 'root');
   for (const name of ['bin', 'dev', 'host', 'modules', 'proc']) mkdirSync(join(root, name), { recursive: true });
-  copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+  copyFileSync(join(platform.root, 'bin/busybox'), join(root, 'bin/busybox'));
   copyFileSync(join(GUEST, 'first.sh'), join(root, 'init'));
   chmodSync(join(root, 'init'), 0o755);
   const modules = modulesOf(kernel);

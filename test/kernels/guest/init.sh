@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the root of the host, which is read-only here, into a system that programs run in, sees what they do, and ends it.
+# Makes the root, which is read-only, into a system that programs run in, sees what they do, and ends it.
 # What the kernel was started with says where things are.
 mount -t proc none /proc
 mount -t sysfs none /sys
@@ -20,7 +20,7 @@ printf '#!/bin/sh\nexec modprobe --dirname %s "$@"\n' "$(told modules)" >/run/mo
 chmod 755 /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 checkout=$(told checkout)
-bash "$checkout/test/kernels/guest/essentials.sh" "$(told sockflow)" "$checkout/build/test" /run/results
+bash "$checkout/test/kernels/guest/essentials.sh" "$(told sockflow)" "$(told programs)" /run/results
 echo $? >/run/results/ended
 sync
 echo o >/proc/sysrq-trigger
