@@ -133,6 +133,7 @@ static __always_inline __u64 mptcp_id(const struct tcp_sock *tp) {
 struct particulars {
   __u32 detail;
   __u32 segments;
+  __u8 flags;
 };
 
 /* A record, or NULL when the ring is full: the caller counts that, since it knows what it costs. */
@@ -198,6 +199,7 @@ static __always_inline bool emit_with(const struct tcp_sock *tp, const struct co
   if (!r) return false;
   r->detail = what->detail;
   r->segments = what->segments;
+  r->flags |= what->flags;
   fill_reported(r, &now);
   ring_submit(r);
   return true;

@@ -8,6 +8,7 @@
 #include "emit.h"
 #include "owner.h"
 #include "reset.h"
+#include "retransmit.h"
 
 const volatile bool emit_open = false; /* does any output want open records? */
 
@@ -79,6 +80,7 @@ static __always_inline void ended(struct sock *sk, struct tcp_sock *tp, int olds
   if (!c) return;
   if (oldstate == TCP_SYN_SENT) remember_unread_error(sk, c);
   if (emit_resets && oldstate != TCP_LAST_ACK) remember_dropped(sk, c);
+  rest_of_retransmits(tp, c, oldstate);
   connection_end(tp, c, oldstate, 0);
 }
 

@@ -9,6 +9,7 @@
 
 #include "attempt.h"
 #include "emit.h"
+#include "retransmit.h"
 
 const volatile bool emit_updates = false; /* report live connections that moved? */
 const volatile bool idle_updates = false; /* those that did not, too? */
@@ -19,6 +20,7 @@ const volatile bool idle_updates = false; /* those that did not, too? */
 static __always_inline void end_missed(struct connection *c, const struct tcp_sock *tp, bool gone) {
   __u64 key = (__u64)tp;
   if (!gone) {
+    rest_of_retransmits(tp, c, 0);
     if (connection_end(tp, c, 0, SF_FLAG_LATE)) count(SF_COUNT_LATE);
   } else if (connection_take(c, key)) {
     connection_forget(c, key);

@@ -2,13 +2,16 @@
 /*
  * Segments that were sent again, when an output shows them. How many is the difference of the kernel's own count
  * (total_retrans): one call of the hook may stand for several segments, or, when the segment before still waits in the
- * host's own queue, for none. So whatever runs twice finds nothing new, and what the hook missed is in the next event.
+ * host's own queue, for none. So whatever runs twice finds nothing new, and what the hook missed is in the next event,
+ * or told at the end.
  */
 #ifndef SOCKFLOW_RETRANSMIT_H
 #define SOCKFLOW_RETRANSMIT_H
 
 #include "attempt.h"
 #include "emit.h"
+
+const volatile bool emit_retransmits = false;
 
 static __always_inline void segment_retransmitted(const struct sock *sk, const struct sk_buff *skb) {
   struct connection *c = connection_get(sk, cookie_of(sk));
@@ -22,6 +25,19 @@ static __always_inline void segment_retransmitted(const struct sock *sk, const s
   __u32 begin = tp->snd_una - (__u32)tp->bytes_acked - (c->role == SF_ROLE_SERVER);
   struct particulars what = {.detail = BPF_CORE_READ(segment, seq) - begin, .segments = segments};
   if (!emit_with(tp, c, SF_EVENT_RETRANSMIT, sk->__sk_common.skc_state, &what)) count(SF_COUNT_DROPPED_EVENTS);
+}
+
+/*
+ * At the end: segments that no event has told of. The kernel does not call the hook for what could not be sent, though it counts
+ * it, nor where it hides it; of which segments they were nothing is known then.
+ */
+static __always_inline void rest_of_retransmits(const struct tcp_sock *tp, struct connection *c, __u8 state) {
+  if (!emit_retransmits || is_attempt(c)) return;
+  __u32 segments = tp->total_retrans - c->reported_retransmits;
+  if (!segments) return;
+  c->reported_retransmits += segments;
+  struct particulars what = {.segments = segments, .flags = SF_FLAG_LATE};
+  if (!emit_with(tp, c, SF_EVENT_RETRANSMIT, state, &what)) count(SF_COUNT_DROPPED_EVENTS);
 }
 
 /* When its first SYN-ACK was sent: the kernel keeps it in microseconds of the monotonic clock. */

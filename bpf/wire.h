@@ -55,7 +55,9 @@ enum sf_flag {
   SF_FLAG_PEER_FIN = 2,    /* the peer's FIN was received */
   SF_FLAG_PRE_EXISTING = 4,
   SF_FLAG_ATTEMPT = 16, /* connect was called and has not got as far as a SYN */
-  SF_FLAG_LATE = 32,    /* the end was found by looking at the table: when and from which state is not known */
+  /* The end was found by looking at the table: when and from which state is not known. A retransmit: found at the end, and of
+     which segments and when is not known. */
+  SF_FLAG_LATE = 32,
 };
 
 enum sf_flow_flag {

@@ -180,6 +180,7 @@ extern "C" int sf_open(const struct sf_options *options, struct sf_agent **resul
   if (!skeleton) return fail(error, errno, "open the BPF object", words);
   skeleton->rodata->emit_open = options->emit_open;
   skeleton->rodata->emit_resets = options->resets;
+  skeleton->rodata->emit_retransmits = options->retransmits;
   skeleton->rodata->reset_has_reason = options->resets && reset_has_reason();
   skeleton->rodata->drop_has_receiver = drop_has_receiver();
   skeleton->rodata->watch_listeners = options->listeners;

@@ -169,7 +169,7 @@ export interface ConnectionRecord {
   /** 16 hexadecimal digits, the same on all subflows of a Multipath TCP connection and on both its ends. */
   readonly mptcpId?: string | undefined;
   readonly details?: TcpDetails | undefined;
-  /** Retransmit events: first byte of the segment, counted from the SYN. */
+  /** Retransmit events: first byte of the segment, counted from the SYN; undefined of those that only the end told of. */
   readonly retransmittedSequence?: number | undefined;
   /** Retransmit events: how many segments were sent again at once. */
   readonly retransmittedSegments?: number | undefined;

@@ -111,7 +111,7 @@ export function decodeConnection(
     sendBufferLimitedTime: u32(at.sendBufferLimitedMs) / 1000,
     mptcpId: u32(at.mptcpId) || u32(at.mptcpId + 4) ? hex64(at.mptcpId) : undefined,
     details: u16(at.length) > at.size ? decodeDetails(v, o + at.size) : undefined,
-    retransmittedSequence: event === 'retransmit' ? u32(at.detail) : undefined,
+    retransmittedSequence: event === 'retransmit' && (flags & sfFlag.late) === 0 ? u32(at.detail) : undefined,
     retransmittedSegments: event === 'retransmit' ? u32(at.segments) : undefined,
     reset: event === 'reset' ? decodeReset(u8(at.event), u32(at.detail), u32(at.segments), reasons.reset) : undefined,
     drop:

@@ -2,6 +2,7 @@ import test from 'ava';
 import { attribute, ends, withAgent } from '../support/agent.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
 import { type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
+import { eventually } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 
 /** What was sent again first, by `role`, while nothing arrived: the place of its first byte. */
@@ -86,3 +87,39 @@ for (const [family, address] of [
       });
     });
   });
+
+test.serial(
+  'what the host itself does not let out is told as the kernel counts it, at once or at the end',
+  async (t) => {
+    await withLab(t, async (lab) => {
+      await withAgent(watching(lab.namespace, '--events', 'retransmit,close'), async (agent) => {
+        const before = await readCounters(lab.namespace);
+        const counted = async () => difference(before, await readCounters(lab.namespace))['Tcp.RetransSegs'] ?? 0;
+        const pair = await connected(lab.client, lab.server);
+        await lab.drop(); // let out once, and lost on its way
+        await lab.client.do('send', pair.client, 10);
+        await lab.sh(`nft add table inet mute
+nft add chain inet mute out '{ type filter hook output priority 0; }'
+nft add rule inet mute out meta l4proto tcp drop`);
+        await eventually('two that were not let out', counted, (count) => count >= 2);
+        await lab.client.do('linger', pair.client, 0);
+        await lab.client.do('close', pair.client);
+        await lab.sh('nft delete table inet mute');
+        await lab.pass();
+        await lab.server.do('close', pair.server);
+        await agent.waitForEnds(lab.namespace, 2);
+        await agent.stop();
+
+        const told = agent.records().filter((r) => r.event_name === 'sockflow.connection.retransmit');
+        const segments = told.map((record) => Number(attribute(record, 'sockflow.tcp.retransmit.segments')));
+        t.is(
+          segments.reduce((sum, count) => sum + count, 0),
+          await counted(),
+        );
+        t.true(told.every((record) => attribute(record, 'process.pid') === lab.client.pid));
+        const [end] = ofEnd(ends(agent.records()), 'client', pair.port);
+        t.is(end && attribute(end, 'sockflow.tcp.retransmits'), await counted());
+      });
+    });
+  },
+);

@@ -122,6 +122,7 @@ function onKernel(title: string, series: string, run: (results: string) => Promi
       t.is(sum(retransmits, 'sockflow.tcp.retransmit.segments'), seen.counted['Tcp.RetransSegs'] ?? -1);
       const of = (port: number) => (record: JsonRecord) => attribute(record, 'server.port') === port;
       t.true(retransmits.filter(of(seen.ports.lossy)).length >= 2);
+      t.true(sum(retransmits.filter(of(seen.ports.muted)), 'sockflow.tcp.retransmit.segments') >= 2);
       const reset = ends(seen.records).filter(of(seen.ports.reset));
       t.deepEqual(reset.map(ending).toSorted(), ['client reset_remote 5/0', 'server reset_local 0/5']);
     },

@@ -21,8 +21,8 @@ export interface Essentials {
   readonly counted: Counters;
   /** Of clients, by process. */
   readonly exchanges: readonly { readonly pid: number; readonly connections: readonly Connection[] }[];
-  /** Of the conversation, the connection that lost segments, and the one that was reset. */
-  readonly ports: Readonly<Record<'udp' | 'lossy' | 'reset', number>>;
+  /** Of the conversation, the connection that lost segments, the one whose segments were not let out, and the one that was reset. */
+  readonly ports: Readonly<Record<'udp' | 'lossy' | 'muted' | 'reset', number>>;
   /** Instructions that the verifier looked at, by program. */
   readonly verified: Readonly<Record<string, number>>;
   /** Ids of programs that the kernel still had. */
@@ -45,6 +45,7 @@ export function readEssentials(directory: string): Essentials {
     ports: {
       udp: Number(read('udp-port')),
       lossy: Number(read('lossy-port')),
+      muted: Number(read('muted-port')),
       reset: Number(read('reset-port')),
     },
     verified: readVerified(read('descriptors'), JSON.parse(read('programs.json'))),

@@ -84,7 +84,7 @@ export const tcp: readonly Attribute<ConnectionRecord>[] = [
     'sockflow.tcp.retransmit.sequence',
     'int',
     'First byte of the segment that was sent again, counted from the SYN',
-    'retransmit',
+    'retransmit, but of what the kernel counted without a word: that is told at the end',
     (record) => record.retransmittedSequence,
   ),
   define(

@@ -104,6 +104,15 @@ test('what is new is the difference to the record before; packets are counted in
   t.is(of(sfEvent.retransmit), undefined);
 });
 
+test('a retransmission that only the end told of has a number of segments, and no place', (t) => {
+  const { decode } = decoder();
+  const of = (flags: number) =>
+    decode(batch(connectionBytes({ event: sfEvent.retransmit, flags, segments: 3, detail: 0 })))[0];
+  t.like(of(0), { event: 'retransmit', retransmittedSegments: 3, retransmittedSequence: 0, end: undefined });
+  const late = { event: 'retransmit', retransmittedSegments: 3, retransmittedSequence: undefined, end: undefined };
+  t.like(of(sfFlag.late), late);
+});
+
 test('IPv6 in its shortest form', (t) => {
   const { decode } = decoder();
   const [record] = decode(
