@@ -37,7 +37,7 @@ export class Finding extends Error {
 /** Throws a Finding for the first input that makes the target break its word, as short as it could be made. */
 export async function campaign(target: Target, options: CampaignOptions): Promise<Tally> {
   const { inputs, seed, from = 0, longest = Number.POSITIVE_INFINITY, onInput } = options;
-  const session = target.open();
+  const { session, close } = openSession(target);
   const random = new Random(seed, 0);
   const begin = performance.now();
   const before = process.threadCpuUsage();
@@ -50,20 +50,31 @@ export async function campaign(target: Target, options: CampaignOptions): Promis
       if (await attempt(session, input, longest, `${target.name}, seed ${seed}, input ${index}`)) understood++;
     }
   } finally {
-    session.close?.();
+    close();
   }
   const { user, system } = process.threadCpuUsage(before);
   const seconds = (performance.now() - begin) / 1000;
   return { inputs, understood, seconds, busySeconds: (user + system) / 1e6 };
 }
 
+/** It keeps the process alive until it is closed: the timers of the agent, which some inputs wait for, do not. */
+function openSession(target: Target): { session: Session; close: () => void } {
+  const session = target.open();
+  const alive = setInterval(() => undefined, 60_000);
+  const close = () => {
+    clearInterval(alive);
+    session.close?.();
+  };
+  return { session, close };
+}
+
 /** One input that is there already. */
 export async function judgeOne(target: Target, input: Buffer, what: string): Promise<boolean> {
-  const session = target.open();
+  const { session, close } = openSession(target);
   try {
     return await attempt(session, input, Number.POSITIVE_INFINITY, what);
   } finally {
-    session.close?.();
+    close();
   }
 }
 

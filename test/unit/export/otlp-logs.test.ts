@@ -10,6 +10,7 @@ import test from 'ava';
 import { createOtlpLogsExporter, type OtlpLogsExporter, type OtlpLogsOptions } from '../../../src/export/otlp/logs.ts';
 import { createRecordAttributes } from '../../../src/export/semconv.ts';
 import { Ledger } from '../../../src/ledger.ts';
+import { keepAlive } from '../../support/alive.ts';
 import { createConditions } from '../../support/conditions.ts';
 import { countLogs, decodeLogs } from '../../support/otlp-decode.ts';
 import { host, makeProcess, makeRecord, ownNetworkNamespace } from '../../support/otlp-records.ts';
@@ -132,6 +133,7 @@ test('a partial success is counted: what was rejected is lost, the rest is sent'
   ));
 
 test('a server that is absent at the start is said once, and gets everything when it comes', async (t) => {
+  keepAlive(t);
   const directory = mkdtempSync(join(tmpdir(), 'sockflow-otlp-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const address = `unix://${directory}/otlp.sock`;

@@ -5,6 +5,7 @@ import { type CriRuntimeOptions, createCriRuntime } from '../../../../src/enrich
 import { findCriSockets } from '../../../../src/enrich/runtime/cri-sockets.ts';
 import { CallError } from '../../../../src/enrich/runtime/grpc.ts';
 import type { Found } from '../../../../src/enrich/runtime/runtime.ts';
+import { keepAlive } from '../../../support/alive.ts';
 import { eventually, inTime } from '../../../support/processes.ts';
 import { type RuntimeScript, type RuntimeStreams, startRuntimeServer } from '../../../support/runtime-server.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
@@ -264,6 +265,7 @@ test('events that cannot be read end the watch with an error', async (t) => {
 });
 
 test('a watch ends with an error when the runtime does', async (t) => {
+  keepAlive(t);
   for (const name of ['containerd', 'cri-o'] as const) {
     const { runtime, server, end } = await start(t, { ...cri, ...own }, { name, interval: 10 });
     const connected = Promise.withResolvers<void>();
