@@ -30,7 +30,9 @@ export function leavePrivileges({ user, keepCapabilities, spool }: Leaving): str
   try {
     giveUpPrivileges();
   } catch (cause) {
-    throw new StartError((cause as Error).message, 'report it; --keep-capabilities does without', { cause });
+    const filter = 'a filter of system calls (SystemCallFilter= of a unit, the profile of a container)';
+    const remedy = `allow capset(2) and seccomp(2) in ${filter}; --keep-capabilities does without`;
+    throw new StartError((cause as Error).message, remedy, { cause });
   }
   return 'no capabilities left';
 }

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import { startAgent } from '../support/agent.ts';
+import { spawnAgent, startAgent } from '../support/agent.ts';
 import { built } from '../support/compile.ts';
 import { watching, withLab } from '../support/lab.ts';
-import { eventually } from '../support/processes.ts';
+import { eventually, result } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -40,6 +40,49 @@ function asService(): string[] {
     ...[`--bounding-set=-all,${set}`, `--inh-caps=-all,${set}`, `--ambient-caps=-all,${set}`],
   ];
 }
+
+/** The names behind a list as SystemCallFilter= has it: groups are systemd's, and may hold others. */
+function systemCalls(list: string): string[] {
+  const groups = new Map<string, string[]>();
+  let members: string[] = [];
+  const text = execFileSync('systemd-analyze', ['syscall-filter'], { encoding: 'utf8', stdio: 'pipe' });
+  for (const line of text.split('\n')) {
+    if (/^ +[@\w]/.test(line)) members.push(line.trim());
+    if (!line.startsWith('@')) continue;
+    members = [];
+    groups.set(line.trim(), members);
+  }
+  const expand = (name: string): string[] => (name.startsWith('@') ? (groups.get(name) ?? []).flatMap(expand) : [name]);
+  return [...new Set(list.split(' ').flatMap(expand))];
+}
+
+/** A command that lets who comes after it make these system calls alone. */
+const filtered = (list: string) => [built('test/workloads/filtered.c', 'seccomp'), ...systemCalls(list), '--'];
+
+test.serial('the system calls that the unit allows are enough, from the start to the end', async (t) => {
+  const list = settings.get('SystemCallFilter') ?? '';
+  t.true(systemCalls(list).length > 200);
+  await withLab(t, async ({ namespace, client, server }) => {
+    const through = [...asService(), ...filtered(list)];
+    const agent = await startAgent(watching(namespace, '--events', 'close,failed'), { through });
+    t.teardown(() => agent.kill9());
+    t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
+    t.notRegex(agent.ready, /off:/);
+    const pair = await connected(client, server);
+    await client.do('close', pair.client);
+    await server.do('drain', pair.server);
+    await server.do('close', pair.server);
+    await agent.waitForEnds(namespace, 2);
+    t.is((await agent.stop('SIGTERM')).code, 0);
+  });
+});
+
+test.serial('where a filter does not let it forbid itself anything, it says what has to be allowed', async (t) => {
+  const list = (settings.get('SystemCallFilter') ?? '').replace(' seccomp', '');
+  const { code, stderr } = await result(spawnAgent([], { through: [...asService(), ...filtered(list)] }));
+  t.is(code, 1);
+  t.regex(stderr, /cannot forbid system calls: .*; allow capset\(2\) and seccomp\(2\) .*SystemCallFilter=/);
+});
 
 async function listen(t: ExecutionContext, path: string): Promise<string[]> {
   const child = spawn(built('test/workloads/notified.c'), [path], { stdio: ['ignore', 'pipe', 'inherit'] });

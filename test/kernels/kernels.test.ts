@@ -5,19 +5,19 @@
  * recorded with GOLDEN=write, and read in the diff. SERIES: of these alone, separated by spaces.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord } from '../support/agent.ts';
-import { built, builtForArm64 } from '../support/compile.ts';
 import { type Essentials, readEssentials } from '../support/essentials.ts';
 import { moved } from '../support/flows.ts';
+import { type Guest, guestForArm64, guestLikeHost } from '../support/guest.ts';
 import { payload } from '../support/lab.ts';
 import { output, TIED } from '../support/processes.ts';
 import { books } from '../support/summary.ts';
 import { removeDirectory, sharedDirectory } from '../support/temporary.ts';
-import { arm64, type Machine, runMachine, x64 } from '../support/virtual-machine.ts';
+import { type Machine, runMachine } from '../support/virtual-machine.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const GUEST = join(import.meta.dirname, 'guest');
@@ -27,64 +27,37 @@ const SERIES = (process.env.SERIES ?? ALL).split(' ').filter(Boolean);
 /** Seconds. An idle machine takes two minutes for one, and one that is shared by ten people a quarter of an hour. */
 const PATIENCE = 1500;
 
-const WORKLOADS = ['attempts', 'sockets', 'tcp-client', 'tcp-server'].map((name) => `test/workloads/${name}.c`);
-
 let directory: string;
-let sockflow: string;
-/** Where the workloads are. */
-let programs: string;
+let host: Guest;
 
 test.before((t) => {
   t.timeout(300_000, 'it is compiled');
   directory = sharedDirectory();
-  sockflow = layOut(join(directory, 'agent'), ['build', 'node_modules']);
-  for (const source of WORKLOADS) programs = dirname(built(source));
+  host = guestLikeHost(directory);
 });
 
 test.after.always(() => removeDirectory(directory));
-
-/**
- * The agent as JavaScript, as it is published: to remove types takes longer than all else where a processor is emulated. `links`:
- * what it needs of the checkout. They are relative, since a guest may see the host's root in another place.
- */
-function layOut(root: string, links: readonly string[]): string {
-  execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(root, 'dist')], { cwd: CHECKOUT });
-  for (const name of ['bin', 'package.json']) cpSync(join(CHECKOUT, name), join(root, name), { recursive: true });
-  for (const name of links) link(join(CHECKOUT, name), join(root, name));
-  return join(root, 'bin/sockflow');
-}
-
-function link(target: string, path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  symlinkSync(relative(dirname(path), target), path);
-}
-
-/** What a machine of this kernel runs, and on what: the same, or compiled for it and with the packages but without their Node. */
-function guestOf(series: string): Pick<Machine, 'platform' | 'sockflow' | 'programs'> {
-  if (!series.includes('arm64')) return { platform: x64, sockflow, programs };
-  execFileSync(join(CHECKOUT, 'scripts/prebuild'), ['arm64'], { stdio: 'pipe' });
-  const root = join(directory, 'agent-arm64');
-  if (!existsSync(root)) {
-    const modules = readdirSync(join(CHECKOUT, 'node_modules')).filter((name) => !name.startsWith('.'));
-    layOut(root, ['prebuilds', ...modules.map((name) => join('node_modules', name))]);
-  }
-  const [first = ''] = WORKLOADS.map((source) => dirname(builtForArm64(source)));
-  return { platform: arm64(), sockflow: join(root, 'bin/sockflow'), programs: first };
-}
 
 const control = release().split('.').slice(0, 2).join('.');
 
 onKernel(`${control}, this host's`, control, async (results) => {
   const command = ['unshare', '--net', 'bash', join(GUEST, 'essentials.sh')];
-  const [file = '', ...args] = [...TIED, ...command, sockflow, programs, results];
+  const [file = '', ...args] = [...TIED, ...command, host.sockflow, host.programs, results];
   await output(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }), 'essentials.sh');
 });
 
 for (const series of SERIES)
   onKernel(series, series, async (results) => {
     const kernel = execFileSync(join(CHECKOUT, 'scripts/lib/fetch-kernel'), [series], { encoding: 'utf8' }).trim();
-    const guest = guestOf(series);
-    const machine = { ...guest, kernel, results, directory: join(directory, series), seconds: PATIENCE };
+    const guest = series.includes('arm64') ? guestForArm64(directory) : host;
+    const machine: Machine = {
+      ...guest,
+      scenario: 'essentials',
+      kernel,
+      results,
+      directory: join(directory, series),
+      seconds: PATIENCE,
+    };
     mkdirSync(machine.directory);
     const said = await runMachine(machine);
     const done = join(results, 'ended');

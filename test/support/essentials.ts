@@ -63,7 +63,8 @@ function findingsOfKernel(text: string): Essentials['findings'] {
   return groups.find(({ title }) => title === 'Kernel side')?.findings ?? [];
 }
 
-function readExchange(line: string): Essentials['exchanges'][number] {
+/** What test/workloads/tcp-client.c says at its end. */
+export function readExchange(line: string): Essentials['exchanges'][number] {
   const { pid, connections }: { pid: number; connections: [number, number, number][] } = JSON.parse(line);
   return { pid, connections: connections.map(([port, sent, received]) => ({ port, sent, received })) };
 }

@@ -11,7 +11,7 @@ import { result, TIED } from './processes.ts';
 const CHECKOUT = join(import.meta.dirname, '../..');
 const GUEST = join(CHECKOUT, 'test/kernels/guest');
 /** What it takes to reach the root; all others are loaded from there when the kernel asks for them. */
-const MODULES = ['virtio_pci', '9pnet_virtio', '9p'];
+const MODULES = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];
 /** modprobe is no program of every user. */
 const env = { ...process.env, PATH: `/usr/sbin:/sbin:${process.env.PATH}` };
 
@@ -35,6 +35,8 @@ export function arm64(): Platform {
 
 export interface Machine {
   readonly platform: Platform;
+  /** What runs in it: test/kernels/guest/essentials.sh, or systemd with service.sh. */
+  readonly scenario: 'essentials' | 'service';
   /** Directory of boot/ and lib/modules/ (scripts/lib/fetch-kernel). */
   readonly kernel: string;
   /** The agent to start. */
@@ -49,7 +51,7 @@ export interface Machine {
   readonly seconds: number;
 }
 
-/** Boots, runs test/kernels/guest/essentials.sh and powers off; what the kernel said. */
+/** Boots, runs the scenario and powers off; what the kernel said. */
 export async function runMachine(machine: Machine): Promise<string> {
   const console = join(machine.directory, 'console');
   writeFileSync(console, '');
@@ -69,7 +71,14 @@ function qemu(machine: Machine, console: string): string[] {
   const { share } = platform;
   const paths = { checkout: CHECKOUT, modules: kernel, sockflow: machine.sockflow, programs: machine.programs };
   const told = Object.entries(paths).map(([name, path]) => `${name}=${share}${path}`);
-  const append = [`console=${platform.console}`, 'loglevel=4', 'panic=-1', `share=${share}`, ...told];
+  const append = [
+    `console=${platform.console}`,
+    'loglevel=4',
+    'panic=-1',
+    `share=${share}`,
+    `scenario=${machine.scenario}`,
+    ...told,
+  ];
   return [
     ...platform.qemu,
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', `file:${console}`],
@@ -91,7 +100,8 @@ function shared(tag: string, path: string, options: string): string[] {
 /** The archive that the kernel unpacks at first: busybox, modules, and test/kernels/guest/first.sh. */
 function firstRoot({ kernel, platform, directory }: Machine): string {
   const root = join(directory, 'root');
-  for (const name of ['bin', 'dev', 'host', 'modules', 'proc']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['bin', 'dev', 'host', 'modules', 'proc', 'upper', 'whole'])
+    mkdirSync(join(root, name), { recursive: true });
   copyFileSync(join(platform.root, 'bin/busybox'), join(root, 'bin/busybox'));
   copyFileSync(join(GUEST, 'first.sh'), join(root, 'init'));
   chmodSync(join(root, 'init'), 0o755);

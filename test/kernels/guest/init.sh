@@ -20,6 +20,7 @@ printf '#!/bin/sh\nexec modprobe --dirname %s "$@"\n' "$(told modules)" >/run/mo
 chmod 755 /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 checkout=$(told checkout)
+if [[ $(told scenario) == service ]]; then exec bash "$checkout/test/kernels/guest/service-init.sh" "$(told sockflow)" "$checkout" /run/results; fi
 bash "$checkout/test/kernels/guest/essentials.sh" "$(told sockflow)" "$(told programs)" /run/results
 echo $? >/run/results/ended
 sync
