@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { readStretch, SEGMENT_HEADER } from '../../src/export/spool/frame.ts';
 import { type Agent, ends, only, startAgent, within } from '../support/agent.ts';
 import { asJson } from '../support/as-json.ts';
 import { type Collector, freePort, type LogRecord } from '../support/collector.ts';
@@ -10,6 +9,7 @@ import { type Exchange, exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { settled } from '../support/processes.ts';
+import { recordsIn } from '../support/spool-files.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { logsFileIn, readKilled, startUnbuffered, unique } from '../support/unbuffered-collector.ts';
 
@@ -50,16 +50,6 @@ class Collectors {
   records(): LogRecord[] {
     return this.#directories.flatMap((directory) => readKilled(logsFileIn(directory)));
   }
-}
-
-/** Records in the frames of a spool's files. */
-function recordsIn(spool: string): number {
-  const directory = join(spool, 'logs');
-  const names = readdirSync(directory).filter((name) => name.endsWith('.spool'));
-  const counts = names.map(
-    (name) => readStretch(readFileSync(join(directory, name)).subarray(SEGMENT_HEADER), 2 ** 30, true).count,
-  );
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Records that the agent says are in memory alone. */

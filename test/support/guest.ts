@@ -6,7 +6,9 @@ import { built, builtForArm64 } from './compile.ts';
 import { arm64, type Machine, x64 } from './virtual-machine.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
-const WORKLOADS = ['attempts', 'sockets', 'tcp-client', 'tcp-server'].map((name) => `test/workloads/${name}.c`);
+const WORKLOADS = ['attempts', 'lives', 'sockets', 'tcp-client', 'tcp-server'].map(
+  (name) => `test/workloads/${name}.c`,
+);
 
 export type Guest = Pick<Machine, 'platform' | 'sockflow' | 'programs'>;
 

@@ -35,8 +35,10 @@ export function arm64(): Platform {
 
 export interface Machine {
   readonly platform: Platform;
-  /** What runs in it: test/kernels/guest/essentials.sh, or systemd with service.sh. */
-  readonly scenario: 'essentials' | 'service';
+  /** What runs in it: the script of that name in test/kernels/guest, `service` under systemd. */
+  readonly scenario: 'essentials' | 'service' | 'power';
+  /** A file that it has as its disk. */
+  readonly disk?: string;
   /** Directory of boot/ and lib/modules/ (scripts/lib/fetch-kernel). */
   readonly kernel: string;
   /** The agent to start. */
@@ -51,15 +53,18 @@ export interface Machine {
   readonly seconds: number;
 }
 
-/** Boots, runs the scenario and powers off; what the kernel said. */
-export async function runMachine(machine: Machine): Promise<string> {
+/** Boots, runs the scenario and powers off; what the kernel said. `off`: switches it off, whatever it does at that moment. */
+export async function runMachine(machine: Machine, off?: AbortSignal): Promise<string> {
   const console = join(machine.directory, 'console');
   writeFileSync(console, '');
   // timeout has a child of its own, which is to end with it.
   const bounded = [...TIED, 'timeout', String(machine.seconds), ...TIED, 'nice', '-n', '5'];
   const [program = '', ...args] = [...bounded, ...qemu(machine, console)];
-  const { code, stderr } = await result(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] }));
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  off?.addEventListener('abort', () => child.kill('SIGKILL'));
+  const { code, stderr } = await result(child);
   const said = readFileSync(console, 'utf8');
+  if (off?.aborted) return said;
   if (code === 124)
     throw new Error(`not done in ${machine.seconds} s; the last of its kernel's words: ${said.slice(-2000)}`);
   if (code !== 0) throw new Error(`qemu ended with ${code}: ${stderr}${said.slice(-2000)}`);
@@ -89,6 +94,7 @@ function qemu(machine: Machine, console: string): string[] {
     ...['-append', append.join(' ')],
     ...shared('root', platform.root, 'readonly=on,multidevs=remap'),
     ...(share ? shared('host', '/', 'readonly=on,multidevs=remap') : []),
+    ...(machine.disk ? ['-drive', `file=${machine.disk},if=virtio,format=raw`] : []),
     ...shared('results', machine.results, 'readonly=off'),
   ];
 }

@@ -21,7 +21,7 @@ chmod 755 /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 checkout=$(told checkout)
 if [[ $(told scenario) == service ]]; then exec bash "$checkout/test/kernels/guest/service-init.sh" "$(told sockflow)" "$checkout" /run/results; fi
-bash "$checkout/test/kernels/guest/essentials.sh" "$(told sockflow)" "$(told programs)" /run/results
+bash "$checkout/test/kernels/guest/$(told scenario).sh" "$(told sockflow)" "$(told programs)" /run/results
 echo $? >/run/results/ended
 sync
 echo o >/proc/sysrq-trigger
