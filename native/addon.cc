@@ -118,8 +118,8 @@ class Capture : public Napi::ObjectWrap<Capture> {
     Ref();  // alive until finished()
     deliveries_ = Deliveries::New(env, info[0].As<Napi::Function>(), "sockflow", 0, 1, this,
                                   [](Napi::Env env, void *, Capture *self) { self->Finished(env); });
-    hook_ = env.AddCleanupHook(
-        +[](Capture *self) { self->GoDown(); }, this);
+    void (*go_down)(Capture *) = [](Capture *self) { self->GoDown(); };
+    hook_ = env.AddCleanupHook(go_down, this);
     reader_ = std::thread(&Capture::ReadLoop, this);
     // On this thread, while the reader makes room in the ring.
     if (int code = sf_find_existing(agent_)) existing_error_ = code;

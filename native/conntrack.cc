@@ -75,9 +75,7 @@ unsigned long entries() {
 }
 
 // Nothing is opened, and no kernel module asked for, where there is nothing to find.
-struct nfct_handle *open_table() {
-  return entries() > 0 ? nfct_open(CONNTRACK, 0) : nullptr;
-}
+nfct_handle *open_table() { return entries() > 0 ? nfct_open(CONNTRACK, 0) : nullptr; }
 
 int64_t seconds() {
   struct timespec now;

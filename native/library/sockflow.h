@@ -69,13 +69,14 @@ struct sockflow_options {
   const char *docker_socket;    /* of Docker or Podman; /run/docker.sock, then /run/podman/podman.sock */
   const char *containerd_state; /* directory; /run/containerd, then those of k3s and microk8s */
 };
+/* Which form is right depends on the version. */
+/* clang-format off */
 #ifdef __cplusplus
-#define SOCKFLOW_OPTIONS \
-  { sizeof(struct sockflow_options) }
+#define SOCKFLOW_OPTIONS { sizeof(struct sockflow_options) }
 #else
-#define SOCKFLOW_OPTIONS \
-  { .size = sizeof(struct sockflow_options) }
+#define SOCKFLOW_OPTIONS { .size = sizeof(struct sockflow_options) }
 #endif
+/* clang-format on */
 
 /* Hundreds: 1 begin, 2 between, 3 end, 5 failure. Tens: 0 TCP, 1 UDP. As libebpfflow numbers them, where it has them. */
 enum sockflow_event_type {

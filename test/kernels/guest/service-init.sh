@@ -15,7 +15,8 @@ cp /opt/checkout/packaging/sockflow.service /usr/lib/systemd/system/
 # Nobody is there: what is told stays in the spool.
 printf 'format: json\notlp-endpoint: http://127.0.0.1:4317\nmetrics: false\nevents: [close, failed]\n' >/etc/sockflow/config.yaml
 
-cat >/run/systemd-judged.service <<UNIT
+mkdir -p /run/systemd/system
+cat >/run/systemd/system/judged.service <<UNIT
 [Unit]
 Description=what is seen of sockflow's unit
 DefaultDependencies=no
@@ -27,8 +28,6 @@ ExecStart=/bin/bash /opt/checkout/test/kernels/guest/service.sh /opt/checkout/bu
 StandardOutput=file:$results/console
 StandardError=file:$results/console
 UNIT
-mkdir -p /run/systemd/system
-mv /run/systemd-judged.service /run/systemd/system/judged.service
 # The host's own services are none of this, and its /tmp is not to be emptied.
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.requires
 for name in tmpfiles-setup tmpfiles-setup-dev udev-trigger udevd update-utmp random-seed binfmt sysctl; do
