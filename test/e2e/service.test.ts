@@ -1,7 +1,7 @@
 /** The unit for systemd, as far as it can be tried without one: its rights, its user, what it is told. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { spawnAgent, startAgent } from '../support/agent.ts';
@@ -11,7 +11,8 @@ import { eventually, result } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-const UNIT = join(import.meta.dirname, '../../packaging/sockflow.service');
+const CHECKOUT = join(import.meta.dirname, '../..');
+const UNIT = join(CHECKOUT, 'packaging/sockflow.service');
 const settings = new Map(
   readFileSync(UNIT, 'utf8')
     .split('\n')
@@ -29,15 +30,24 @@ test('systemd has nothing to say against it, and rates it 3.0 at most', (t) => {
   t.true(page.includes(`rates it ${rated.toFixed(1)},`), `the page says something else than ${rated}`);
 });
 
-/** A command that gives to who comes after it what the unit gives: the capabilities, and a user that is nobody's. */
-function asService(): string[] {
+/** Who is nobody's user may not be let into the checkout, below /root for example: it is there for everybody, too. */
+const THERE = '/mnt';
+
+/**
+ * Commands that start the agent, from there, with what the unit gives: the capabilities, and a user that is nobody's. `more`: what
+ * else comes before it.
+ */
+function asService(...more: string[]): string[] {
   const names = (settings.get('AmbientCapabilities') ?? '')
     .split(' ')
     .map((name) => name.replace('CAP_', '').toLowerCase());
   const set = names.map((name) => `+${name}`).join(',');
   return [
+    ...['unshare', '--mount', 'sh', '-c', `mount --bind "$0" ${THERE} && exec "$@"`, CHECKOUT],
     ...['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups', '--no-new-privs'],
     ...[`--bounding-set=-all,${set}`, `--inh-caps=-all,${set}`, `--ambient-caps=-all,${set}`],
+    ...more,
+    ...['sh', '-c', `shift && exec ${THERE}/bin/sockflow "$@"`, 'sh'],
   ];
 }
 
@@ -57,13 +67,16 @@ function systemCalls(list: string): string[] {
 }
 
 /** A command that lets who comes after it make these system calls alone. */
-const filtered = (list: string) => [built('test/workloads/filtered.c', 'seccomp'), ...systemCalls(list), '--'];
+function filtered(list: string): string[] {
+  const program = join(THERE, relative(CHECKOUT, built('test/workloads/filtered.c', 'seccomp')));
+  return [program, ...systemCalls(list), '--'];
+}
 
 test.serial('the system calls that the unit allows are enough, from the start to the end', async (t) => {
   const list = settings.get('SystemCallFilter') ?? '';
   t.true(systemCalls(list).length > 200);
   await withLab(t, async ({ namespace, client, server }) => {
-    const through = [...asService(), ...filtered(list)];
+    const through = asService(...filtered(list));
     const agent = await startAgent(watching(namespace, '--events', 'close,failed'), { through });
     t.teardown(() => agent.kill9());
     t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
@@ -79,7 +92,7 @@ test.serial('the system calls that the unit allows are enough, from the start to
 
 test.serial('where a filter does not let it forbid itself anything, it says what has to be allowed', async (t) => {
   const list = (settings.get('SystemCallFilter') ?? '').replace(' seccomp', '');
-  const { code, stderr } = await result(spawnAgent([], { through: [...asService(), ...filtered(list)] }));
+  const { code, stderr } = await result(spawnAgent([], { through: asService(...filtered(list)) }));
   t.is(code, 1);
   t.regex(stderr, /cannot forbid system calls: .*; allow capset\(2\) and seccomp\(2\) .*SystemCallFilter=/);
 });
