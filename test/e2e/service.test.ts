@@ -67,16 +67,16 @@ function systemCalls(list: string): string[] {
 }
 
 /** A command that lets who comes after it make these system calls alone. */
-function filtered(list: string): string[] {
+function filtered(calls: readonly string[]): string[] {
   const program = join(THERE, relative(CHECKOUT, built('test/workloads/filtered.c', 'seccomp')));
-  return [program, ...systemCalls(list), '--'];
+  return [program, ...calls, '--'];
 }
 
 test.serial('the system calls that the unit allows are enough, from the start to the end', async (t) => {
-  const list = settings.get('SystemCallFilter') ?? '';
-  t.true(systemCalls(list).length > 200);
+  const calls = systemCalls(settings.get('SystemCallFilter') ?? '');
+  t.true(calls.length > 200);
   await withLab(t, async ({ namespace, client, server }) => {
-    const through = asService(...filtered(list));
+    const through = asService(...filtered(calls));
     const agent = await startAgent(watching(namespace, '--events', 'close,failed'), { through });
     t.teardown(() => agent.kill9());
     t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
@@ -91,8 +91,9 @@ test.serial('the system calls that the unit allows are enough, from the start to
 });
 
 test.serial('where a filter does not let it forbid itself anything, it says what has to be allowed', async (t) => {
-  const list = (settings.get('SystemCallFilter') ?? '').replace(' seccomp', '');
-  const { code, stderr } = await result(spawnAgent([], { through: asService(...filtered(list)) }));
+  // Newer versions of systemd have it in a group.
+  const calls = systemCalls(settings.get('SystemCallFilter') ?? '').filter((name) => name !== 'seccomp');
+  const { code, stderr } = await result(spawnAgent(['--duration', '1s'], { through: asService(...filtered(calls)) }));
   t.is(code, 1);
   t.regex(stderr, /cannot forbid system calls: .*; allow capset\(2\) and seccomp\(2\) .*SystemCallFilter=/);
 });
