@@ -7,12 +7,12 @@ import { type Agent, attribute, ends, type JsonRecord, withAgent, within } from 
 import { built, builtPreload } from '../support/compile.ts';
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { watching } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { family } from '../support/processes.ts';
 import { books } from '../support/summary.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 import { copyOf } from '../support/workload.ts';
 
 const ENDS = ['--events', 'close,failed'];

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, only, withAgent } from '../support/agent.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { shell } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { eventually } from '../support/processes.ts';
 import { type Flow, field, Subscriber } from '../support/subscriber.ts';
 import { type Books, books } from '../support/summary.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 import { runClient, startServer } from '../support/workload.ts';
 
 const ENDPOINT = 'tcp://127.0.0.1:1234';

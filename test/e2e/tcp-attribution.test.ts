@@ -1,11 +1,11 @@
 /** Whose connection it is when sockets and programs change hands in ways that servers with workers do not: exec, dup, rings. */
 import test, { type ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord, observe, withAgent } from '../support/agent.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { allEnded, type Lab, ofEnd, watching, withLab } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { connected, named, type Pair } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 import { copyOf, runShortLived, startServer } from '../support/workload.ts';
 
 const ENDS = ['--events', 'close,failed'];

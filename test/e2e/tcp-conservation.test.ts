@@ -3,11 +3,11 @@ import type { ExecutionContext } from 'ava';
 import { type Agent, attribute, ends, type JsonRecord, withAgent } from '../support/agent.ts';
 import { exchange } from '../support/exchange.ts';
 import { faults } from '../support/expected.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { difference, readCounters } from '../support/kernel-counters.ts';
 import { allEnded, type Lab, watching, withLab } from '../support/lab.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
 import { books } from '../support/summary.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 import { runClient, startServer } from '../support/workload.ts';
 
 const TINY = ['--ring-size', '64KiB'];

@@ -1,9 +1,9 @@
 import type { ExecutionContext } from 'ava';
 import { attribute, ends, type JsonRecord, observe, only, withAgent, within } from '../support/agent.ts';
 import { exchange } from '../support/exchange.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { type Counters, difference, readCounters } from '../support/kernel-counters.ts';
 import { type Namespace, withNamespace } from '../support/netns.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 import { runAttempts } from '../support/workload.ts';
 
 function count(records: readonly JsonRecord[], wanted: Record<string, string>): number {

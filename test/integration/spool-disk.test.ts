@@ -4,12 +4,12 @@ import { only, startAgent } from '../support/agent.ts';
 import { freePort } from '../support/collector.ts';
 import { built } from '../support/compile.ts';
 import { exchange } from '../support/exchange.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { allEnded } from '../support/lab.ts';
 import { withNamespace } from '../support/netns.ts';
 import { rig, said } from '../support/spool-disk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { logsFileIn, readKilled, startUnbuffered, unique } from '../support/unbuffered-collector.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 
 /** Connections: their records are more than twice what memory has room for. */
 const STORM = 15_000;

@@ -1,5 +1,5 @@
 import { crowdIsTold } from '../support/crowd-records.ts';
-import { serialUnlessHidden } from '../support/hidden.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 
 serialUnlessHidden(
   '100,000 live sockets: each that moves has its update, each that ends its record, and nothing is told twice',

@@ -1,5 +1,5 @@
-import { serialUnlessHidden } from '../support/hidden.ts';
 import { addsUp } from '../support/mix.ts';
+import { serialUnlessHidden } from '../support/unless-hidden.ts';
 
 serialUnlessHidden("100,000 connections of all kinds: the records add up to the kernel's counters, to one", (t) =>
   addsUp(t, 100_000),

@@ -1,29 +1,15 @@
 /**
- * Tests for a machine whose kernel hides state changes from programs (docs/decisions/0005). What it hid is said by the agent
- * itself, and a test that failed beside that says nothing about the agent: it is done again, and the last time counts.
+ * What a kernel hides from programs (docs/decisions/0005), as agents tell of it. Benches read what agents say, too, so nothing of
+ * the test runner is here.
  */
-import test, { type ExecutionContext } from 'ava';
-
 let hidden = 0;
+
+/** How many lines have told of ends that were hidden. */
+export function hiddenSoFar(): number {
+  return hidden;
+}
 
 /** Every line that an agent says, on either output: it counts when it tells of ends that were hidden. */
 export function noteHidden(line: string): void {
   if (/kernel missed_event|, late ends |"sockflow\.connection\.close\.late":true/.test(line)) hidden++;
-}
-
-type Body = (t: ExecutionContext) => Promise<void>;
-
-/** A serial test, done up to twice more after a time that failed while ends were hidden. Any other failure is one at once. */
-export function serialUnlessHidden(title: string, body: Body): void {
-  test.serial(title, (t) => unlessHidden(t, body));
-}
-
-export async function unlessHidden(t: ExecutionContext, body: Body): Promise<void> {
-  for (let again = 2; ; again--) {
-    const before = hidden;
-    const attempt = await t.try(body);
-    if (attempt.passed || hidden === before || again === 0) return attempt.commit();
-    attempt.discard({ retainLogs: true });
-    t.log('this machine hid ends of connections from the programs: once more');
-  }
 }

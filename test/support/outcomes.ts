@@ -5,10 +5,10 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import { type Agent, attribute, ends, startAgent, within } from './agent.ts';
-import { serialUnlessHidden } from './hidden.ts';
 import { createLab, endsAfter, type Lab, outcome, payload } from './lab.ts';
 import { Namespace } from './netns.ts';
 import { tearDown } from './processes.ts';
+import { serialUnlessHidden } from './unless-hidden.ts';
 
 let namespace: Namespace;
 let agent: Agent;

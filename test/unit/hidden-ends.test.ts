@@ -1,6 +1,7 @@
 /** When a test is done again because the machine hid ends, and when not. */
 import test, { type ExecutionContext } from 'ava';
-import { noteHidden, unlessHidden } from '../support/hidden.ts';
+import { noteHidden } from '../support/hidden.ts';
+import { unlessHidden } from '../support/unless-hidden.ts';
 
 const said = {
   loss: 'sockflow: LOST 2 records: kernel missed_event',
