@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import { spawnAgent, startAgent } from '../support/agent.ts';
+import { type Agent, spawnAgent, startAgent } from '../support/agent.ts';
 import { built } from '../support/compile.ts';
-import { watching, withLab } from '../support/lab.ts';
+import { type Lab, watching, withLab } from '../support/lab.ts';
 import { eventually, result } from '../support/processes.ts';
 import { connected } from '../support/sockets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -75,17 +75,13 @@ function filtered(calls: readonly string[]): string[] {
 test.serial('the system calls that the unit allows are enough, from the start to the end', async (t) => {
   const calls = systemCalls(settings.get('SystemCallFilter') ?? '');
   t.true(calls.length > 200);
-  await withLab(t, async ({ namespace, client, server }) => {
+  await withLab(t, async (lab) => {
     const through = asService(...filtered(calls));
-    const agent = await startAgent(watching(namespace, '--events', 'close,failed'), { through });
+    const agent = await startAgent(watching(lab.namespace, '--events', 'close,failed'), { through });
     t.teardown(() => agent.kill9());
     t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
     t.notRegex(agent.ready, /off:/);
-    const pair = await connected(client, server);
-    await client.do('close', pair.client);
-    await server.do('drain', pair.server);
-    await server.do('close', pair.server);
-    await agent.waitForEnds(namespace, 2);
+    await oneConnection(agent, lab);
     t.is((await agent.stop('SIGTERM')).code, 0);
   });
 });
@@ -97,6 +93,15 @@ test.serial('where a filter does not let it forbid itself anything, it says what
   t.is(code, 1);
   t.regex(stderr, /cannot forbid system calls: .*; allow capset\(2\) and seccomp\(2\) .*SystemCallFilter=/);
 });
+
+/** From its begin until the agent has told of both ends. */
+async function oneConnection(agent: Agent, { namespace, client, server }: Lab): Promise<void> {
+  const pair = await connected(client, server);
+  await client.do('close', pair.client);
+  await server.do('drain', pair.server);
+  await server.do('close', pair.server);
+  await agent.waitForEnds(namespace, 2);
+}
 
 async function listen(t: ExecutionContext, path: string): Promise<string[]> {
   const child = spawn(built('test/workloads/notified.c'), [path], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -120,17 +125,13 @@ for (const [title, name] of [
     const lines = await listen(t, path);
     if (!name) execFileSync('chmod', ['777', path, join(path, '..')]);
     t.is(settings.get('Type'), 'notify');
-    await withLab(t, async ({ namespace, client, server }) => {
+    await withLab(t, async (lab) => {
       const env = { ...process.env, NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
-      const agent = await startAgent(watching(namespace, '--events', 'close'), { env, through: asService() });
+      const agent = await startAgent(watching(lab.namespace, '--events', 'close'), { env, through: asService() });
       t.teardown(() => agent.kill9());
       t.regex(agent.ready, /watching tcp and udp; .*; no capabilities left$/);
       t.notRegex(agent.ready, /off:/);
-      const pair = await connected(client, server);
-      await client.do('close', pair.client);
-      await server.do('drain', pair.server);
-      await server.do('close', pair.server);
-      await agent.waitForEnds(namespace, 2);
+      await oneConnection(agent, lab);
       const alive = (all: readonly string[]) => all.filter((line) => line.startsWith('WATCHDOG=1')).length >= 3;
       await eventually('signs of life', async () => lines, alive);
       t.is((await agent.stop('SIGTERM')).code, 0);
